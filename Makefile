@@ -1,0 +1,74 @@
+# Everything needs only Python 3.11 or newer, git and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+# What the installed package is made of: when it changes, it is made anew.
+SOURCES := pyproject.toml setup.py $(shell find collector -name '*.py')
+
+.PHONY: run test check fmt bench fuzz build clean help
+
+help:
+	@echo "make run     install into $(VENV) and run: logcollector serve --port 9020 --db logs.sqlite"
+	@echo "make test    install what the tests need and run them all"
+	@echo "make check   formatting, lint, types, and the tests with coverage"
+	@echo "make fmt     format the code"
+	@echo "make bench   measure how fast records are taken in (some minutes)"
+	@echo "make fuzz    search longer for payloads that the decoder mishandles"
+	@echo "make build   make the wheel and the source archive in dist/"
+	@echo "make clean   remove everything that was made"
+
+$(BIN)/python:
+	@echo "Making a virtual environment in $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "logcollector needs Python 3.11 or newer; name one: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(BIN)/python $(SOURCES)
+	@echo "Installing logcollector into $(VENV) (compiling takes half a minute) ..."
+	@rm -rf build
+	@$(PIP) install .
+	@$(BIN)/logcollector --version
+	@touch $@
+
+$(VENV)/tools: $(BIN)/python pyproject.toml
+	@echo "Installing the test tools into $(VENV) ..."
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --group check
+	@touch $@
+
+run: $(VENV)/installed
+	@echo "Starting: logcollector serve --port 9020 --db logs.sqlite   (Ctrl-C ends it)"
+	@$(BIN)/logcollector serve --port 9020 --db logs.sqlite
+
+test: $(VENV)/installed $(VENV)/tools
+	$(BIN)/pytest
+
+check: $(VENV)/installed $(VENV)/tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	rm -f .coverage .coverage.*
+	PYTHONPATH=. $(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --fail-under=90
+
+fmt: $(VENV)/tools
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/ingest.py
+
+fuzz: $(VENV)/installed $(VENV)/tools
+	$(BIN)/pytest -m fuzz --override-ini addopts=--import-mode=importlib
+
+build: $(BIN)/python
+	$(PIP) install build
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	find collector tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

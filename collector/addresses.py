@@ -1,0 +1,63 @@
+"""Addresses: where to listen, where to send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_PORT = 9020
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """A host (name or IP address, without brackets) and a port; 0: any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    """The path of a UNIX stream socket."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+Address = TcpAddress | UnixAddress
+
+
+def parse_address(text: str) -> Address:
+    """Read HOST:PORT, [IPV6]:PORT, HOST, /PATH or unix:PATH.
+
+    Raises ValueError that says what is wrong.
+    """
+    if text.startswith("unix:") or text.startswith("/"):
+        path = text.removeprefix("unix:")
+        if not path or "\0" in path or len(path.encode()) > 107:
+            raise ValueError("a socket's path has 1 to 107 bytes")
+        return UnixAddress(path)
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ValueError(f"{text!r} is not [IPV6]:PORT")
+        port = rest[1:]
+    elif text.count(":") > 1:
+        host, port = text, ""
+    else:
+        host, _, port = text.partition(":")
+    if not host:
+        raise ValueError(f"{text!r} names no host")
+    return TcpAddress(host, parse_port(port) if port else DEFAULT_PORT)
+
+
+def parse_port(text: str) -> int:
+    """Read a port number, 0 to 65535. Raises ValueError."""
+    if not text.isdecimal() or not text.isascii() or int(text[:6]) > 65535:
+        raise ValueError(f"{text!r} is no port; a port is a number from 0 to 65535")
+    return int(text)

@@ -1,0 +1,102 @@
+"""The command `logcollector`: thin commands, each loaded when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Final
+
+import click
+
+from collector.errors import CollectorError, ConfigError, ListenError, StoreError
+
+# Command: the module it lives in (as attribute `command`), and its summary,
+# given here so that `--help` need not load it.
+COMMANDS: Final = {
+    "serve": ("collector.cli.serve", "Collect records: listen, show, store."),
+    "send": ("collector.cli.send", "Send a message, or lines of stdin."),
+    "demo": ("collector.cli.demo", "See it work: a server, a client, the rows."),
+    "config": ("collector.cli.config", "Show or check the settings."),
+}
+
+# sysexits(3), but for 2, which is what click says for a user's mistake.
+EXIT_USAGE: Final = 2
+EXIT_UNAVAILABLE: Final = 69
+EXIT_IO: Final = 74
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; its errors become one line and an exit status."""
+        try:
+            return super().invoke(ctx)
+        except CollectorError as error:
+            click.echo(f"logcollector: {error}", err=True)
+            ctx.exit(exit_status(error))
+
+
+def exit_status(error: CollectorError) -> int:
+    """Return the process's exit status for an error."""
+    if isinstance(error, ConfigError):
+        return EXIT_USAGE
+    if isinstance(error, ListenError):
+        return EXIT_UNAVAILABLE
+    if isinstance(error, StoreError):
+        return EXIT_IO
+    return 1
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from collector.cli.version import version_text
+
+    click.echo(version_text())
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, and what it runs on.",
+)
+def cli() -> None:
+    """Collect what Python programs log.
+
+    Point stock logging.handlers.SocketHandlers at one port, and have one
+    searchable SQLite file.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    # A terminal that can't show a character must not end the command.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    cli(prog_name="logcollector")

@@ -1,0 +1,138 @@
+"""`logcollector serve`: run the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import gc
+import logging
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from collector.cli.settings_options import given, settings_file, settings_options
+from collector.config import Settings, load_settings
+from collector.loops import loop_factory
+from collector.service import Service, StopForced
+
+log = logging.getLogger("logcollector")
+
+# What a shell says of a process that SIGTERM ended.
+EXIT_FORCED: Final = 143
+
+# The daemon makes many objects and few cycles: collecting less often pays.
+GC_THRESHOLDS: Final = (50_000, 20, 100)
+
+
+class OwnFormatter(logging.Formatter):
+    """Formats the daemon's own messages: plain, warnings and worse marked."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the message, with its level in front where that matters."""
+        text = super().format(record)
+        if record.levelno > logging.INFO:
+            return f"{record.levelname.lower()}: {text}"
+        return text
+
+
+@click.command()
+@settings_options
+def command(config_file: Path | None, **flags: Any) -> None:
+    """Collect records: listen, show, store.
+
+    Every flag is a setting: flags override the environment
+    (LOGCOLLECTOR_PORT, LOGCOLLECTOR_DB and so on), which overrides the
+    settings file, which overrides the defaults.
+
+    \b
+    Examples:
+      logcollector serve --port 9020 --db logs.sqlite
+      logcollector serve --config /etc/logcollector/config.toml
+      logcollector serve --listen 0.0.0.0:9020 --listen /run/logs.sock
+      logcollector serve --emit none --synchronous normal
+    """
+    load = functools.partial(
+        load_settings,
+        file=settings_file(config_file),
+        environment=dict(os.environ),
+        flags=given(flags),
+    )
+    settings = load()
+    _log_to_stderr()
+    _raise_descriptor_limit()
+    gc.set_threshold(*GC_THRESHOLDS)
+    sys.exit(_run(settings, load))
+
+
+def _run(settings: Settings, load: Callable[[], Settings]) -> int:
+    """Run the service and return the exit status."""
+    service: Service | None = None
+
+    async def serve() -> None:
+        nonlocal service
+        service = Service(settings, environment=os.environ, reload_settings=load)
+        service.handle_signals()
+        await service.run(functools.partial(_say_ready, service, settings))
+
+    try:
+        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+            runner.run(serve())
+    except StopForced as error:
+        log.error("%s", error)
+        # Threads may be stuck in calls that nothing can end.
+        logging.shutdown()
+        os._exit(EXIT_FORCED)
+    finally:
+        _leave_stdout(blocked=service is not None and service.output_is_blocked)
+    return 0
+
+
+def _say_ready(service: Service, settings: Settings) -> None:
+    # What is in memory by now stays there: the collector need not look at it.
+    gc.collect()
+    gc.freeze()
+    for address in service.addresses:
+        log.info("listening on %s", address)
+    stored = (
+        f"storing in {Path(settings.db).absolute()}"
+        if settings.db
+        else ("storing nothing")
+    )
+    log.info("%s, emitting to %s", stored, settings.emit)
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OwnFormatter())
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    # With `emit = "logging"` the root logger belongs to the records.
+    log.propagate = False
+
+
+def _raise_descriptor_limit() -> None:
+    """Allow as many open descriptors as the system lets us have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _leave_stdout(*, blocked: bool) -> None:
+    """Let the process end although nobody reads its lines any more."""
+    if blocked:
+        # Ending the usual way would wait for the lock of the stuck write.
+        logging.shutdown()
+        os._exit(0)
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        # Python flushes stdout once more at exit and would complain.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,356 @@
+"""Settings: typed, read once, validated whole, then passed as values.
+
+Each setting is declared once, below; the TOML key, the environment variable
+(LOGCOLLECTOR_ and the key in capitals), the flag of `serve`, its help text
+and config.example.toml follow from that. Flags override the environment, the
+environment overrides the file, the file overrides the defaults.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from collector.addresses import Address, TcpAddress, parse_address
+from collector.emit.formatter import (
+    DEFAULT_DATEFMT,
+    DEFAULT_FORMAT,
+    CollectorFormatter,
+)
+from collector.errors import ConfigError
+from collector.wire.limits import DecodeLimits
+
+ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Count = Annotated[int, Meta(ge=1)]
+CountOrNone = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+
+
+def _about(text: str) -> Meta:
+    return Meta(description=text)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of the daemon, with their defaults."""
+
+    # --- where to listen
+    host: Annotated[str, _about("Host name or IP address to listen on.")] = "127.0.0.1"
+    port: Annotated[Port, _about("TCP port; 0 picks a free one.")] = 9020
+    listen: Annotated[
+        tuple[str, ...],
+        _about(
+            "Addresses to listen on instead of host and port: HOST:PORT, "
+            "[IPV6]:PORT, /PATH of a UNIX socket."
+        ),
+    ] = ()
+    loop: Annotated[
+        Literal["auto", "uvloop", "asyncio"],
+        _about("The event loop; auto takes uvloop where it is installed."),
+    ] = "auto"
+
+    # --- what a peer may do
+    max_frame_bytes: Annotated[
+        Count, _about("Longest payload; a longer one closes the connection.")
+    ] = 16 * 1024 * 1024
+    frame_timeout_seconds: Annotated[
+        Seconds,
+        _about("How long one frame may take to arrive. Between frames: for ever."),
+    ] = 30.0
+    max_connections: Annotated[
+        Count,
+        _about("Open connections in all; kept below the limit of descriptors."),
+    ] = 4096
+    max_connections_per_peer: Annotated[
+        Count, _about("Open connections of one address.")
+    ] = 1024
+    decode_max_operations: Annotated[
+        Count, _about("Opcodes of a pickle, or values of a document, that are read.")
+    ] = 50_000
+    decode_max_items: Annotated[
+        Count, _about("Values kept of one attribute; more are cut off.")
+    ] = 10_000
+    decode_max_depth: Annotated[
+        Count, _about("Nesting kept of one attribute; deeper is cut off.")
+    ] = 64
+    decode_max_text_bytes: Annotated[
+        Count, _about("Memory for the large texts of one record.")
+    ] = 48 * 1024 * 1024
+    resolve_hostnames: Annotated[
+        bool, _about("Ask the DNS for the names of peers; else their addresses stand.")
+    ] = True
+
+    # --- what is emitted
+    emit: Annotated[
+        str,
+        _about(
+            "Where lines go: stdout, stderr, none, logging (see [logging]), "
+            "or a file's path."
+        ),
+    ] = "stdout"
+    emit_level: Annotated[
+        str, _about("Lowest level that is emitted, a name or a number.")
+    ] = "NOTSET"
+    emit_extra: Annotated[
+        bool, _about("Show extra attributes as JSON at the end of the line.")
+    ] = True
+    emit_queue_records: Annotated[
+        Count, _about("Records that may wait for a slow output; more are dropped.")
+    ] = 20_000
+    emit_rotate_bytes: Annotated[
+        CountOrNone, _about("Size at which a file is rotated; 0: never.")
+    ] = 0
+    emit_rotate_when: Annotated[
+        Literal["", "H", "D", "midnight"],
+        _about("Time at which a file is rotated: H, D, midnight; empty: never."),
+    ] = ""
+    emit_rotate_keep: Annotated[CountOrNone, _about("Rotated files that are kept.")] = 7
+    format: Annotated[
+        str, _about("Format of a line, as in logging: %(name)s and so on.")
+    ] = DEFAULT_FORMAT
+    datefmt: Annotated[
+        str, _about("Format of %(asctime)s, as in time.strftime; empty: ISO, with ms.")
+    ] = DEFAULT_DATEFMT
+    logname: Annotated[
+        str, _about("Name shown instead of each record's own; empty: its own.")
+    ] = ""
+
+    # --- what is stored
+    db: Annotated[
+        str, _about("The SQLite database; empty: records are emitted only.")
+    ] = "logs.sqlite"
+    batch_records: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)],
+        _about("Most records of one transaction."),
+    ] = 10_000
+    flush_interval_seconds: Annotated[
+        Seconds, _about("Longest wait of a record for its transaction.")
+    ] = 0.1
+    synchronous: Annotated[
+        Literal["off", "normal", "full", "extra"],
+        _about("SQLite's synchronous; below full a power cut may lose records."),
+    ] = "full"
+    queue_high_records: Annotated[
+        Count, _about("Records that may wait in memory for the database.")
+    ] = 30_000
+    queue_high_bytes: Annotated[
+        Count, _about("Bytes of payload that may wait in memory for the database.")
+    ] = 64 * 1024 * 1024
+    max_rejects: Annotated[
+        Count, _about("Rejected frames that are kept; the oldest go first.")
+    ] = 10_000
+
+    # --- how to stop
+    stop_timeout_seconds: Annotated[
+        Annotated[float, Meta(gt=0, le=50)],
+        _about("How long a stop may take to write what has arrived."),
+    ] = 4.5
+
+    # --- the local logging policy
+    logging: Annotated[
+        dict[str, Any],
+        _about('A logging.config.dictConfig, used with emit = "logging".'),
+    ] = {}
+
+    def addresses(self) -> list[Address]:
+        """Return the addresses to listen on."""
+        if self.listen:
+            return [parse_address(text) for text in self.listen]
+        return [TcpAddress(self.host, self.port)]
+
+    def decode_limits(self) -> DecodeLimits:
+        """Return the budgets of one decode."""
+        return DecodeLimits(
+            max_operations=self.decode_max_operations,
+            max_items=self.decode_max_items,
+            max_depth=self.decode_max_depth,
+            max_text_bytes=self.decode_max_text_bytes,
+        )
+
+    def emit_levelno(self) -> int:
+        """Return emit_level as a number."""
+        return parse_level(self.emit_level)
+
+
+def parse_level(text: str) -> int:
+    """Read a level, by name or number. Raises ValueError."""
+    if text.isdecimal() and text.isascii() and len(text) <= 9:
+        return int(text)
+    number = logging.getLevelNamesMapping().get(text.upper())
+    if number is None:
+        raise ValueError(
+            f"{text!r} is no level; use DEBUG, INFO, WARNING, ERROR, CRITICAL "
+            "or a number"
+        )
+    return number
+
+
+def descriptions() -> dict[str, str]:
+    """Return what each setting is for, by key, in order."""
+    hints = get_type_hints(Settings, include_extras=True)
+    return {
+        field.name: next(
+            meta.description
+            for meta in reversed(hints[field.name].__metadata__)
+            if meta.description
+        )
+        for field in msgspec.structs.fields(Settings)
+    }
+
+
+def load_settings(
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+) -> Settings:
+    """Merge the sources into Settings.
+
+    `file` is a TOML file (None: none), `environment` the process's variables,
+    `flags` values by key. Raises ConfigError for what is unknown or wrong.
+    """
+    merged: dict[str, object] = {}
+    if file is not None:
+        _merge(merged, _checked(read_toml(file), str(file), strict=True))
+    _merge(merged, _checked(_from_environment(environment or {}), "", strict=False))
+    _merge(merged, _checked(dict(flags or {}), "--", strict=False))
+    return msgspec.convert(merged, Settings)
+
+
+def read_toml(file: Path) -> dict[str, object]:
+    """Return the content of a TOML file. Raises ConfigError."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(str(file), "no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), f"cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(file), f"is not TOML: {error}") from None
+
+
+def _merge(merged: dict[str, object], layer: dict[str, object]) -> None:
+    # A port given on the command line means that port, whatever list of
+    # addresses the file below it has.
+    if ("host" in layer or "port" in layer) and "listen" not in layer:
+        merged.pop("listen", None)
+    merged.update(layer)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
+    """Return the variables that are settings, by their whole names."""
+    values: dict[str, object] = {}
+    for name, text in environment.items():
+        key = name.removeprefix(ENVIRONMENT_PREFIX)
+        if key == name or key == "CONFIG":
+            continue
+        values[name] = text.split(",") if key == "LISTEN" and text else text
+    return values
+
+
+def _checked(
+    layer: dict[str, object], source: str, *, strict: bool
+) -> dict[str, object]:
+    """Return the layer by key, each value converted to its setting's type."""
+    hints = get_type_hints(Settings, include_extras=True)
+    checked: dict[str, object] = {}
+    for name, value in layer.items():
+        key = name
+        if name.startswith(ENVIRONMENT_PREFIX):
+            key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        shown = _shown(key, name, source)
+        if key not in hints:
+            raise ConfigError(shown, "unknown setting", _nearest(key, hints, name))
+        if key == "logging" and not strict:
+            raise ConfigError(shown, "can only be set in the settings file")
+        if key == "listen" and value == "":
+            value = []
+        try:
+            checked[key] = msgspec.convert(value, hints[key], strict=strict)
+            _check_value(key, checked[key])
+        except (msgspec.ValidationError, ValueError) as error:
+            reason = str(error).partition(" - at `")[0]
+            raise ConfigError(shown, f"{_brief(value)}: {reason}") from None
+    return checked
+
+
+def _check_value(key: str, value: Any) -> None:
+    """Check what a type can't say. Raises ValueError."""
+    if key == "listen":
+        for text in value:
+            parse_address(text)
+    elif key == "emit_level":
+        parse_level(value)
+    elif key == "format":
+        try:
+            CollectorFormatter(value)
+        except ValueError as error:
+            raise ValueError(f"no format of logging: {error}") from None
+    elif key == "emit" and not value:
+        raise ValueError("empty; use none to emit nothing")
+    elif key == "host" and not value:
+        raise ValueError("empty; use 0.0.0.0 and :: to listen on all addresses")
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _shown(key: str, name: str, source: str) -> str:
+    if source == "--":
+        return "--" + key.replace("_", "-")
+    return f"{source}: {key}" if source else name
+
+
+def _nearest(key: str, known: Mapping[str, object], name: str) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1)
+    if not near:
+        return "logcollector config show lists all settings"
+    if name.startswith(ENVIRONMENT_PREFIX):
+        return f"did you mean {ENVIRONMENT_PREFIX}{near[0].upper()}?"
+    return f"did you mean {near[0]}?"
+
+
+def as_toml(settings: Settings) -> str:
+    """Return the settings as commented TOML that `load_settings` reads back."""
+    lines: list[str] = []
+    for key, about in descriptions().items():
+        value = getattr(settings, key)
+        lines.append(f"# {about}")
+        if key == "logging":
+            lines.extend(_toml_table("logging", value))
+        else:
+            lines.append(f"{key} = {_toml_value(value)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml_table(name: str, table: dict[str, Any]) -> list[str]:
+    lines = [f"[{name}]"]
+    for key, value in table.items():
+        lines.append(f"{_toml_key(key)} = {_toml_value(value)}")
+    return lines
+
+
+def _toml_key(key: str) -> str:
+    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
+    return key if bare else _toml_value(key)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, dict):
+        pairs = (f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    # JSON's texts, numbers and booleans are TOML's too.
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,202 @@
+"""Outputs: where emitted records go. Each is written to by one thread."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import logging.handlers
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol, TextIO
+
+from collector.emit.formatter import CollectorFormatter
+from collector.emit.log_record import as_log_record
+from collector.emit.visible import visible
+from collector.errors import ConfigError
+from collector.record import MAX_NAME_CHARS, Record
+
+# `logging` keeps every logger it was ever asked for: a peer that makes up
+# names must not grow the process, so beyond this the root logger is used.
+MAX_LOGGERS: Final = 10_000
+MAX_LOGGER_DEPTH: Final = 50
+
+
+class Output(Protocol):
+    """Takes records in order; called from one thread only.
+
+    `write` may block and may raise OSError or ValueError, after which the
+    records of that call count as dropped.
+    """
+
+    def write(self, records: Sequence[Record]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class StreamOutput:
+    """Writes lines to an open text stream, stdout or stderr."""
+
+    def __init__(self, stream: TextIO, formatter: CollectorFormatter) -> None:
+        self._stream = stream
+        self._formatter = formatter
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Write the records' lines and flush."""
+        text = lines(records, self._formatter)
+        encoding = self._stream.encoding or "utf-8"
+        if encoding.lower().replace("-", "") != "utf8":
+            text = text.encode(encoding, "backslashreplace").decode(encoding)
+        self._stream.write(text)
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing: the stream belongs to whoever started the process."""
+
+
+class FileOutput:
+    """Appends lines to a file; rotated, where asked, by the standard handlers."""
+
+    def __init__(
+        self,
+        path: Path,
+        formatter: CollectorFormatter,
+        *,
+        rotate_bytes: int = 0,
+        rotate_when: str = "",
+        rotate_keep: int = 7,
+    ) -> None:
+        self._path = path
+        self._formatter = formatter
+        self._handler: (
+            logging.handlers.TimedRotatingFileHandler
+            | logging.handlers.RotatingFileHandler
+            | logging.FileHandler
+        )
+        if rotate_when:
+            self._handler = logging.handlers.TimedRotatingFileHandler(
+                path, when=rotate_when, backupCount=rotate_keep, encoding="utf-8"
+            )
+        elif rotate_bytes:
+            self._handler = logging.handlers.RotatingFileHandler(
+                path, maxBytes=rotate_bytes, backupCount=rotate_keep, encoding="utf-8"
+            )
+        else:
+            self._handler = logging.FileHandler(path, encoding="utf-8")
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Append the records' lines, rotating before where it is due."""
+        text = lines(records, self._formatter)
+        handler = self._handler
+        if isinstance(
+            handler,
+            logging.handlers.TimedRotatingFileHandler
+            | logging.handlers.RotatingFileHandler,
+        ):
+            # They measure a formatted record: give them the whole text.
+            probe = logging.makeLogRecord({"msg": text.rstrip("\n")})
+            if handler.shouldRollover(probe):
+                handler.doRollover()
+        assert handler.stream is not None
+        handler.stream.write(text)
+        handler.stream.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handler.close()
+
+
+class LoggingOutput:
+    """Hands records to this process's own logging policy."""
+
+    def __init__(self, *, logname: str | None = None) -> None:
+        self._logname = logname
+        self._loggers: set[str] = set()
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Let the logger of each record's name handle it."""
+        for record in records:
+            self._logger(self._logname or record.name).handle(
+                as_log_record(record, logname=self._logname)
+            )
+
+    def _logger(self, name: str) -> logging.Logger:
+        if name not in self._loggers:
+            if (
+                len(self._loggers) >= MAX_LOGGERS
+                or name.count(".") > MAX_LOGGER_DEPTH
+                or len(name) > MAX_NAME_CHARS
+                # Our own messages must not start a circle.
+                or name.partition(".")[0] == "logcollector"
+            ):
+                return logging.getLogger()
+            self._loggers.add(name)
+        return logging.getLogger(name)
+
+    def close(self) -> None:
+        """Do nothing: logging.shutdown flushes the handlers."""
+
+
+def lines(records: Sequence[Record], formatter: CollectorFormatter) -> str:
+    """Return the records' lines as one text that ends in a newline."""
+    format_record = formatter.format_record
+    return "\n".join([visible(format_record(record)) for record in records]) + "\n"
+
+
+def open_output(
+    target: str,
+    formatter: CollectorFormatter,
+    *,
+    logname: str | None = None,
+    logging_config: Mapping[str, Any] | None = None,
+    rotate_bytes: int = 0,
+    rotate_when: str = "",
+    rotate_keep: int = 7,
+) -> Output | None:
+    """Open what the setting `emit` names; None for "none".
+
+    Raises ConfigError when the file can't be opened or the policy is wrong.
+    """
+    if target == "none":
+        return None
+    if target == "stdout":
+        return StreamOutput(sys.stdout, formatter)
+    if target == "stderr":
+        return StreamOutput(sys.stderr, formatter)
+    if target == "logging":
+        configure_logging(logging_config or {}, formatter)
+        return LoggingOutput(logname=logname)
+    path = Path(target)
+    try:
+        return FileOutput(
+            path,
+            formatter,
+            rotate_bytes=rotate_bytes,
+            rotate_when=rotate_when,
+            rotate_keep=rotate_keep,
+        )
+    except OSError as error:
+        raise ConfigError(
+            "emit", f"{path}: cannot be opened: {os.strerror(error.errno or 0)}"
+        ) from None
+
+
+def configure_logging(config: Mapping[str, Any], formatter: CollectorFormatter) -> None:
+    """Apply the local logging policy.
+
+    Without one, lines go to stderr in the format of the settings. Raises
+    ConfigError for a policy that logging refuses.
+    """
+    if not config:
+        handler = logging.StreamHandler()
+        handler.setFormatter(formatter)
+        logging.basicConfig(handlers=[handler], level=logging.NOTSET)
+        return
+    try:
+        logging.config.dictConfig(
+            {"version": 1, "disable_existing_loggers": False, **config}
+        )
+    except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
+        cause = error.__cause__ or error
+        raise ConfigError("logging", f"{error}: {cause}") from None

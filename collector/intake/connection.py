@@ -1,0 +1,131 @@
+"""One connection: frames in, payloads to the receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from collector.errors import ProtocolError
+from collector.intake.receiver import Receiver
+from collector.wire.frames import HEADER_BYTES, payload_length
+
+log = logging.getLogger("logcollector")
+
+# At a stop, a connection that brought nothing for so long has nothing more.
+QUIET_SECONDS: Final = 0.1
+
+
+class Connection:
+    """Reads the frames of one peer until it ends, errs, or is told to stop."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        peer: str,
+        receiver: Receiver,
+        max_frame_bytes: int,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._receiver = receiver
+        self._max_frame_bytes = max_frame_bytes
+        self._header = b""
+        self._in_payload = False
+        self._frames = 0
+        self._seen_frames = -1
+        self._seen_at = 0.0
+        self._timed_out = False
+        self._draining = False
+        self.peer: Final = peer
+
+    async def run(self, hostname: str) -> None:
+        """Take all frames, then close. A protocol error becomes a reject."""
+        try:
+            await self._read_frames(hostname)
+        except asyncio.IncompleteReadError as error:
+            # Nothing between two frames: the peer has closed, as it should.
+            if error.partial or self._in_payload:
+                self._reject_partial(error.partial)
+        except ProtocolError as error:
+            log.warning("closing the connection of %s: %s", self.peer, error)
+            self._receiver.reject(
+                self._header,
+                peer=self.peer,
+                reason=error.reason,
+                detail=error.detail,
+            )
+        except OSError as error:
+            # A reset; what was sent before it may not have arrived.
+            if self._in_payload:
+                self._receiver.reject(
+                    b"", peer=self.peer, reason="connection_lost", detail=str(error)
+                )
+        finally:
+            self._writer.close()
+
+    async def _read_frames(self, hostname: str) -> None:
+        read_exactly = self._reader.readexactly
+        receiver = self._receiver
+        receive = receiver.receive
+        peer = self.peer
+        while True:
+            header = await read_exactly(HEADER_BYTES)
+            self._in_payload = True
+            self._header = header
+            length = payload_length(header, self._max_frame_bytes)
+            payload = await read_exactly(length)
+            self._in_payload = False
+            self._frames += 1
+            receive(payload, peer=peer, hostname=hostname)
+            if receiver.is_full:
+                await receiver.wait_for_room()
+
+    def check_timeout(self, now: float, frame_timeout_seconds: float) -> None:
+        """Close the connection when its present frame takes too long.
+
+        Called now and then with the loop's time. Measuring from the call that
+        first saw the frame keeps clocks out of the hot path.
+        """
+        if not self.is_mid_frame or self._frames != self._seen_frames:
+            self._seen_frames = self._frames if self.is_mid_frame else -1
+            self._seen_at = now
+        elif now - self._seen_at >= frame_timeout_seconds:
+            self._timed_out = True
+            log.warning(
+                "closing the connection of %s: a frame did not arrive within %g s",
+                self.peer,
+                frame_timeout_seconds,
+            )
+            self._writer.transport.abort()
+
+    @property
+    def is_mid_frame(self) -> bool:
+        """Whether a frame has begun to arrive and has not ended."""
+        # A header's first bytes can only be seen in the reader's own buffer.
+        return self._in_payload or bool(self._reader._buffer)  # type: ignore[attr-defined]
+
+    async def drain(self, seconds: float) -> None:
+        """Read on until nothing more comes, `seconds` at most, then hang up.
+
+        `run` still takes the complete frames that had arrived by then.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        seen = -1
+        while seen != self._frames and loop.time() < deadline:
+            seen = self._frames
+            await asyncio.sleep(min(QUIET_SECONDS, max(0.0, deadline - loop.time())))
+        self._draining = True
+        self._writer.transport.abort()
+
+    def _reject_partial(self, partial: bytes) -> None:
+        if self._timed_out:
+            reason, detail = "frame_timeout", "it did not arrive in time"
+        elif self._draining:
+            reason, detail = "stopped", "the daemon stopped before its end arrived"
+        else:
+            reason, detail = "truncated", "the connection ended in the middle of it"
+        self._receiver.reject(partial, peer=self.peer, reason=reason, detail=detail)

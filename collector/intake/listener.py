@@ -1,0 +1,172 @@
+"""The listener: accepts connections within limits, and drains them at a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from collector.addresses import Address, UnixAddress
+from collector.intake.connection import Connection
+from collector.intake.peers import Hostnames, peer_address
+from collector.intake.receiver import Receiver
+from collector.intake.sockets import BACKLOG, shown_address
+
+log = logging.getLogger("logcollector")
+
+# How much a connection may buffer before it is asked to wait: twice this.
+BUFFER_BYTES: Final = 256 * 1024
+
+# Descriptors that are kept for the database, files and look-ups.
+RESERVED_DESCRIPTORS: Final = 64
+
+# Refused connections are said at most this often.
+REFUSAL_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """What peers may do."""
+
+    max_frame_bytes: int
+    max_connections: int
+    max_connections_per_peer: int
+    frame_timeout_seconds: float
+
+
+class Listener:
+    """Serves all connections of a set of listening sockets."""
+
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        *,
+        receiver: Receiver,
+        hostnames: Hostnames,
+        limits: ConnectionLimits,
+        owns_sockets: bool,
+    ) -> None:
+        self._sockets = list(sockets)
+        self._receiver = receiver
+        self._hostnames = hostnames
+        self._owns_sockets = owns_sockets
+        self._most_connections = most_connections()
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+        self._by_peer: Counter[str] = Counter()
+        self._watch: asyncio.Task[None] | None = None
+        self._said_refusal = -REFUSAL_SECONDS
+        self.limits = limits
+        self.addresses: Final[list[Address]] = [shown_address(s) for s in sockets]
+        self.refused_total = 0
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
+    async def start(self) -> None:
+        """Begin to accept."""
+        for bound in self._sockets:
+            self._servers.append(
+                await asyncio.start_server(
+                    self._serve, sock=bound, limit=BUFFER_BYTES, backlog=BACKLOG
+                )
+            )
+        self._watch = asyncio.create_task(self._watch_timeouts())
+
+    async def stop(self, seconds: float) -> None:
+        """Stop accepting, take the frames that have arrived, close everything."""
+        # Let the loop accept what waits in the sockets' queues: those clients
+        # believe they are connected and may have sent records.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for server in self._servers:
+            server.close()
+        if self._watch is not None:
+            self._watch.cancel()
+        for address in self.addresses:
+            if self._owns_sockets and isinstance(address, UnixAddress):
+                with contextlib.suppress(OSError):
+                    Path(address.path).unlink()
+        connections = dict(self._connections)
+        await asyncio.gather(*[c.drain(seconds) for c in connections])
+        if connections:
+            await asyncio.wait(connections.values(), timeout=seconds)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Handle one connection: the callback of asyncio.start_server."""
+        peer = peer_address(writer.get_extra_info("peername"))
+        reason = self._refusal(peer)
+        if reason:
+            self._refuse(peer, reason)
+            writer.transport.abort()
+            return
+        connection = Connection(
+            reader,
+            writer,
+            peer=peer,
+            receiver=self._receiver,
+            max_frame_bytes=self.limits.max_frame_bytes,
+        )
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[connection] = task
+        self._by_peer[peer] += 1
+        try:
+            await connection.run(await self._hostnames.name(peer))
+        except Exception:  # the boundary of a connection: a bug ends only this one
+            log.exception("the connection of %s failed", peer)
+            writer.transport.abort()
+        finally:
+            del self._connections[connection]
+            self._by_peer[peer] -= 1
+            if not self._by_peer[peer]:
+                del self._by_peer[peer]
+
+    def _refusal(self, peer: str) -> str:
+        most = min(self.limits.max_connections, self._most_connections)
+        if len(self._connections) >= most:
+            return f"{most} connections are open (max_connections)"
+        most = self.limits.max_connections_per_peer
+        if self._by_peer[peer] >= most:
+            return f"it has {most} connections open (max_connections_per_peer)"
+        return ""
+
+    def _refuse(self, peer: str, reason: str) -> None:
+        self.refused_total += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._said_refusal >= REFUSAL_SECONDS:
+            self._said_refusal = now
+            log.warning(
+                "refusing the connection of %s: %s; %d refused since the start",
+                peer,
+                reason,
+                self.refused_total,
+            )
+
+    async def _watch_timeouts(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            seconds = self.limits.frame_timeout_seconds
+            await asyncio.sleep(min(1.0, seconds / 4))
+            for connection in list(self._connections):
+                connection.check_timeout(loop.time(), seconds)
+
+
+def most_connections() -> int:
+    """Return how many connections the limit of descriptors leaves room for."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(1, soft - RESERVED_DESCRIPTORS)

@@ -1,0 +1,137 @@
+"""The receiver: what becomes of each payload, whichever connection it came by."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from collector.emit.emitter import Emitter
+from collector.errors import DecodeError
+from collector.record import normalise
+from collector.store.backlog import Backlog
+from collector.store.rejects import make_reject
+from collector.store.writer import Writer
+from collector.wire.decoder import Decoder
+
+log = logging.getLogger("logcollector")
+
+# Peers that are counted apart; those beyond are counted together.
+MAX_COUNTED_PEERS: Final = 1024
+OTHER_PEERS: Final = "other"
+
+# How long a connection waits for room before it asks whether the writer stalls.
+STALL_CHECK_SECONDS: Final = 0.1
+
+
+class Receiver:
+    """Decodes payloads, hands records to the emitter and the backlog, counts.
+
+    received_total = stored + waiting + rejected + shed, at any time.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        *,
+        backlog: Backlog | None,
+        writer: Writer | None,
+        emitter: Emitter | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._backlog = backlog
+        self._writer = writer
+        self._clock = clock
+        self._shedding = False
+        # Replaced at a reload.
+        self.decoder = decoder
+        self.emitter = emitter
+        self.received_total = 0
+        self.rejected_total: Counter[str] = Counter()
+        self.rejected_by_peer_total: Counter[str] = Counter()
+        self.shed_total: Counter[str] = Counter()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether memory for waiting records is full."""
+        return self._backlog is not None and self._backlog.is_full
+
+    def receive(self, payload: bytes, *, peer: str, hostname: str) -> None:
+        """Take one payload: a record to emit and store, or a reject.
+
+        While the backlog is full the record is shed and counted; ask
+        `wait_for_room` first.
+        """
+        self.received_total += 1
+        try:
+            record = normalise(
+                self.decoder.decode(payload),
+                received=self._clock(),
+                peer=peer,
+                hostname=hostname,
+            )
+        except DecodeError as error:
+            self.reject(payload, peer=peer, reason=error.reason, detail=error.detail)
+            return
+        except Exception as error:  # the one place for a bug that a payload finds
+            log.exception("a payload from %s could not be decoded", peer)
+            self.reject(payload, peer=peer, reason="internal_error", detail=repr(error))
+            return
+        if self.emitter is not None:
+            self.emitter.add(record)
+        backlog = self._backlog
+        if backlog is None:
+            return
+        if backlog.is_full:
+            self._shed(peer)
+            return
+        backlog.add(record, len(payload))
+
+    def reject(self, payload: bytes, *, peer: str, reason: str, detail: str) -> None:
+        """Count a payload that is no record, and keep its beginning."""
+        self.rejected_total[reason] += 1
+        self.rejected_by_peer_total[_counted(self.rejected_by_peer_total, peer)] += 1
+        if self._backlog is not None:
+            self._backlog.add_reject(
+                make_reject(
+                    payload,
+                    received=self._clock(),
+                    peer=peer,
+                    reason=reason,
+                    detail=detail,
+                )
+            )
+
+    async def wait_for_room(self) -> None:
+        """Wait while memory is full, if room may be expected soon.
+
+        SocketHandler gives up a blocked connection after a second. A busy
+        writer makes room in time; for a stalled one it is not worth waiting.
+        """
+        backlog, writer = self._backlog, self._writer
+        if backlog is None or writer is None:
+            return
+        while backlog.is_full and not writer.stalled and not backlog.closing:
+            await backlog.wait_for_room(STALL_CHECK_SECONDS)
+        if self._shedding and not backlog.is_full:
+            self._shedding = False
+            log.warning(
+                "room in memory again; %d records were shed since the start",
+                self.shed_total.total(),
+            )
+
+    def _shed(self, peer: str) -> None:
+        self.shed_total[_counted(self.shed_total, peer)] += 1
+        if not self._shedding:
+            self._shedding = True
+            log.warning(
+                "the database cannot be written and memory is full: records are shed"
+            )
+
+
+def _counted(counts: Counter[str], peer: str) -> str:
+    if peer in counts or len(counts) < MAX_COUNTED_PEERS:
+        return peer
+    return OTHER_PEERS

@@ -1,0 +1,156 @@
+"""Listening sockets: made for an address, or handed over by systemd."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Final
+
+from collector.addresses import Address, TcpAddress, UnixAddress
+from collector.errors import ListenError
+
+# Connections that may wait to be accepted: all clients of a restarted daemon
+# come at once.
+BACKLOG: Final = 1024
+
+# The first descriptor that systemd hands over (sd_listen_fds(3)).
+FIRST_DESCRIPTOR: Final = 3
+
+
+def bind(address: Address) -> list[socket.socket]:
+    """Return bound sockets for an address, one for each of a name's addresses.
+
+    With port 0 all of them get the same free port. Raises ListenError.
+    """
+    if isinstance(address, UnixAddress):
+        return [_bind_unix(address)]
+    try:
+        infos = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError as error:
+        raise ListenError(f"cannot listen on {address}: {error.strerror}") from None
+    sockets: list[socket.socket] = []
+    port = address.port
+    try:
+        for family, _, _, _, target in dict.fromkeys(infos):
+            try:
+                sockets.append(_bind_tcp(family, (target[0], port, *target[2:])))
+            except OSError as error:
+                # A name such as localhost may have an address of a kind that
+                # this host has switched off.
+                if len(infos) > 1 and error.errno in _NO_SUCH_FAMILY:
+                    continue
+                raise
+            port = sockets[-1].getsockname()[1]
+    except OSError as error:
+        for bound in sockets:
+            bound.close()
+        raise ListenError(_explained(address, error)) from None
+    if not sockets:
+        raise ListenError(f"cannot listen on {address}: this host has no such address")
+    return sockets
+
+
+_NO_SUCH_FAMILY: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+
+def _bind_tcp(family: int, target: tuple[object, ...]) -> socket.socket:
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.setblocking(False)
+        bound.bind(target)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _bind_unix(address: UnixAddress) -> socket.socket:
+    path = Path(address.path)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if _is_dead_socket(path):
+            path.unlink()
+        bound.setblocking(False)
+        bound.bind(address.path)
+    except OSError as error:
+        bound.close()
+        raise ListenError(_explained(address, error)) from None
+    return bound
+
+
+def _is_dead_socket(path: Path) -> bool:
+    """Tell whether the path is a socket that nobody listens on any more."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            return False
+    except FileNotFoundError:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def _explained(address: Address, error: OSError) -> str:
+    text = f"cannot listen on {address}: {os.strerror(error.errno or 0)}"
+    if error.errno == errno.EADDRINUSE:
+        if isinstance(address, TcpAddress):
+            return f"{text}; another program has the port (try --port 0 for a free one)"
+        return f"{text}; the file exists already"
+    if error.errno == errno.EACCES:
+        return f"{text}; ports below 1024 and others' folders need rights"
+    return text
+
+
+def inherited(environment: MutableMapping[str, str]) -> list[socket.socket]:
+    """Return the listening sockets that systemd handed over, if any.
+
+    Takes the variables away, so that no child process takes the sockets for
+    its own. Raises ListenError for descriptors that are no stream listeners.
+    """
+    pid = environment.pop("LISTEN_PID", "")
+    count = environment.pop("LISTEN_FDS", "")
+    environment.pop("LISTEN_FDNAMES", None)
+    if pid != str(os.getpid()) or not count.isdecimal():
+        return []
+    sockets: list[socket.socket] = []
+    for descriptor in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + int(count)):
+        try:
+            handed = socket.socket(fileno=descriptor)
+        except OSError as error:
+            raise ListenError(
+                f"descriptor {descriptor} of LISTEN_FDS is no socket: {error}"
+            ) from None
+        if handed.type != socket.SOCK_STREAM or not handed.getsockopt(
+            socket.SOL_SOCKET, socket.SO_ACCEPTCONN
+        ):
+            raise ListenError(
+                f"descriptor {descriptor} of LISTEN_FDS is no listening stream socket; "
+                "the socket unit needs ListenStream= and Accept=no"
+            )
+        handed.setblocking(False)
+        handed.set_inheritable(False)
+        sockets.append(handed)
+    return sockets
+
+
+def shown_address(bound: socket.socket) -> Address:
+    """Return the address that a socket is really bound to."""
+    name = bound.getsockname()
+    if bound.family == socket.AF_UNIX:
+        return UnixAddress(str(name))
+    return TcpAddress(name[0], name[1])

@@ -1,0 +1,337 @@
+"""The service: starts the parts in order, stops them in reverse.
+
+Signals only set events; everything happens in `run`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Coroutine, MutableMapping
+from pathlib import Path
+from typing import Any, Final
+
+from collector.addresses import Address
+from collector.config import Settings
+from collector.emit.emitter import Emitter
+from collector.emit.formatter import CollectorFormatter
+from collector.emit.outputs import open_output
+from collector.errors import CollectorError
+from collector.intake.listener import ConnectionLimits, Listener
+from collector.intake.peers import Hostnames
+from collector.intake.receiver import Receiver
+from collector.intake.sockets import bind, inherited
+from collector.notify import Notifier
+from collector.store.backlog import Backlog
+from collector.store.database import open_database
+from collector.store.writer import Writer
+from collector.wire.decoder import Decoder
+
+log = logging.getLogger("logcollector")
+
+STATUS_SECONDS: Final = 10.0
+
+# The part of a stop's time in which connections may still bring frames.
+DRAIN_SHARE: Final = 0.4
+
+# What a running service can't change.
+FIXED_SETTINGS: Final = (
+    "host",
+    "port",
+    "listen",
+    "loop",
+    "db",
+    "synchronous",
+    "queue_high_records",
+    "queue_high_bytes",
+)
+
+
+class StopForced(CollectorError):
+    """A second signal came before the stop was complete."""
+
+
+class Service:
+    """The whole daemon, run once within an event loop.
+
+    `environment` holds what a service manager tells (sockets, readiness,
+    watchdog), which is taken out of it. `reload_settings` returns new settings for SIGHUP, or raises ConfigError.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        environment: MutableMapping[str, str],
+        reload_settings: Callable[[], Settings] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._environment = environment
+        self._reload_settings = reload_settings
+        self._notifier = Notifier(environment)
+        self._stopping = asyncio.Event()
+        self._forced = asyncio.Event()
+        self._backlog: Backlog | None = None
+        self._writer: Writer | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self._emitter: Emitter | None = None
+        self._receiver: Receiver | None = None
+        self._listener: Listener | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def addresses(self) -> list[Address]:
+        """The addresses it really listens on."""
+        return self._listener.addresses if self._listener else []
+
+    @property
+    def output_is_blocked(self) -> bool:
+        """Whether a thread is still stuck in writing lines, after `run`."""
+        return self._emitter is not None and self._emitter.is_blocked
+
+    def stop(self) -> None:
+        """Ask to stop; asked again, stop without waiting for anything."""
+        if self._stopping.is_set():
+            self._forced.set()
+        self._stopping.set()
+
+    def handle_signals(self) -> None:
+        """Let SIGTERM and SIGINT stop, SIGHUP reload."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGINT, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    async def run(self, on_ready: Callable[[], None] | None = None) -> None:
+        """Start, serve until asked to stop, stop.
+
+        `on_ready` is called once records are taken. Raises ListenError,
+        ConfigError or StoreError when it can't start or the store fails for
+        good, StopForced when it was told to stop twice.
+        """
+        try:
+            await self._start()
+            if on_ready is not None:
+                on_ready()
+            await self._until_stopped()
+        finally:
+            await self._unless_forced(self._shut_down())
+
+    async def _start(self) -> None:
+        settings = self._settings
+        # 1. Addresses first: a mistake there must not touch the database.
+        handed = inherited(self._environment)
+        sockets = handed or [
+            bound for address in settings.addresses() for bound in bind(address)
+        ]
+        # 2. The store.
+        if settings.db:
+            path = Path(settings.db).absolute()
+            database = await open_database(path, synchronous=settings.synchronous)
+            self._backlog = Backlog(
+                high_records=settings.queue_high_records,
+                high_bytes=settings.queue_high_bytes,
+            )
+            self._writer = Writer(
+                database,
+                self._backlog,
+                path=path,
+                batch_records=settings.batch_records,
+                flush_interval_seconds=settings.flush_interval_seconds,
+                max_rejects=settings.max_rejects,
+            )
+            self._writing = asyncio.create_task(self._writer.run())
+        # 3. The output.
+        self._emitter = make_emitter(settings)
+        # 4. The listener.
+        self._receiver = Receiver(
+            Decoder(settings.decode_limits()),
+            backlog=self._backlog,
+            writer=self._writer,
+            emitter=self._emitter,
+        )
+        self._listener = Listener(
+            sockets,
+            receiver=self._receiver,
+            hostnames=Hostnames(resolve=settings.resolve_hostnames),
+            limits=connection_limits(settings),
+            # What systemd made is systemd's to remove.
+            owns_sockets=not handed,
+        )
+        await self._listener.start()
+        # 5. Tell.
+        self._tasks.append(asyncio.create_task(self._tell_status()))
+        if self._notifier.watchdog_seconds:
+            self._tasks.append(asyncio.create_task(self._feed_watchdog()))
+        self._notifier.send(f"READY=1\nSTATUS={self.status()}")
+
+    async def _until_stopped(self) -> None:
+        """Wait for `stop`, or for the writer to fail."""
+        stopping = asyncio.create_task(self._stopping.wait())
+        waited: set[asyncio.Task[Any]] = {stopping}
+        if self._writing is not None:
+            waited.add(self._writing)
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+
+    async def _shut_down(self) -> None:
+        """Stop the parts in reverse; raises StoreError if records were lost."""
+        loop = asyncio.get_running_loop()
+        seconds = self._settings.stop_timeout_seconds
+        deadline = loop.time() + seconds
+        self._notifier.send("STOPPING=1\nSTATUS=stopping")
+        for task in self._tasks:
+            task.cancel()
+        # 1. No more connections; take the frames that have arrived.
+        if self._listener is not None:
+            await self._listener.stop(seconds * DRAIN_SHARE)
+        # 2. Write what waits, then close the database with a last checkpoint.
+        failure = await self._finish_writing(deadline)
+        if self._writer is not None:
+            await self._writer.close()
+        # 3. Show what waits.
+        if self._emitter is not None:
+            left = max(0.1, deadline - loop.time())
+            unshown = await asyncio.to_thread(self._emitter.stop, left)
+            if unshown:
+                log.warning("%d lines were not written before the stop", unshown)
+        if failure is not None:
+            raise failure
+
+    async def _finish_writing(self, deadline: float) -> BaseException | None:
+        if self._backlog is None or self._writer is None or self._writing is None:
+            return None
+        self._backlog.close()
+        left = max(0.0, deadline - asyncio.get_running_loop().time())
+        done, _ = await asyncio.wait({self._writing}, timeout=left)
+        if not done:
+            self._writer.give_up()
+            await asyncio.wait({self._writing})
+        return self._writing.exception()
+
+    async def _unless_forced(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        forced = asyncio.create_task(self._forced.wait())
+        await asyncio.wait({task, forced}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            waiting = self._backlog.waiting_records if self._backlog else 0
+            raise StopForced(f"stopped at once; {waiting} records were not stored")
+        forced.cancel()
+        await task
+
+    def reload(self) -> None:
+        """Read the settings again and reopen files; bad ones change nothing."""
+        assert self._receiver is not None and self._listener is not None
+        self._notifier.send(
+            f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
+        )
+        try:
+            settings = self._settings
+            if self._reload_settings is not None:
+                settings = self._reload_settings()
+            self._apply(settings)
+        except CollectorError as error:
+            log.error("reload: %s; the old settings stay", error)
+        else:
+            log.info("settings reloaded")
+        self._notifier.send(f"READY=1\nSTATUS={self.status()}")
+
+    def _apply(self, settings: Settings) -> None:
+        assert self._receiver is not None and self._listener is not None
+        fixed = [
+            key
+            for key in FIXED_SETTINGS
+            if getattr(settings, key) != getattr(self._settings, key)
+        ]
+        if fixed:
+            log.warning("reload: %s can only change at a restart", ", ".join(fixed))
+        old_emitter, self._emitter = self._emitter, make_emitter(settings)
+        self._receiver.emitter = self._emitter
+        if old_emitter is not None:
+            # Its thread ends by itself once it has shown what it has.
+            old_emitter.retire()
+        self._receiver.decoder = Decoder(settings.decode_limits())
+        self._listener.limits = connection_limits(settings)
+        if self._writer is not None:
+            self._writer.batch_records = settings.batch_records
+            self._writer.flush_interval_seconds = settings.flush_interval_seconds
+            self._writer.max_rejects = settings.max_rejects
+        self._settings = settings
+
+    def status(self) -> str:
+        """Return one line for people: what came in, what became of it."""
+        receiver, listener, writer = self._receiver, self._listener, self._writer
+        if receiver is None or listener is None:
+            return "starting"
+        parts = [f"{listener.connections} connections"]
+        parts.append(f"{receiver.received_total} received")
+        if writer is not None and self._backlog is not None:
+            parts.append(f"{writer.stored_total} stored")
+            if self._backlog.waiting_records:
+                parts.append(f"{self._backlog.waiting_records} waiting")
+        for name, count in (
+            ("rejected", receiver.rejected_total.total()),
+            ("shed", receiver.shed_total.total()),
+            ("lines dropped", self._emitter.dropped_total if self._emitter else 0),
+            ("connections refused", listener.refused_total),
+        ):
+            if count:
+                parts.append(f"{count} {name}")
+        if writer is not None and writer.stalled:
+            parts.append("the database cannot be written")
+        return ", ".join(parts)
+
+    async def _tell_status(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_SECONDS)
+            self._notifier.send(f"STATUS={self.status()}")
+
+    async def _feed_watchdog(self) -> None:
+        """Give signs of life while this loop runs and the writer gets on."""
+        interval = self._notifier.watchdog_seconds
+        while True:
+            if self._writer is None or not self._writer.is_hung(interval):
+                self._notifier.send("WATCHDOG=1")
+            await asyncio.sleep(interval / 3)
+
+
+def make_emitter(settings: Settings) -> Emitter | None:
+    """Make and start the emitter that the settings ask for; None for "none".
+
+    Raises ConfigError when the output can't be opened.
+    """
+    output = open_output(
+        settings.emit,
+        CollectorFormatter(
+            settings.format,
+            settings.datefmt,
+            logname=settings.logname,
+            show_extra=settings.emit_extra,
+        ),
+        logname=settings.logname or None,
+        logging_config=settings.logging,
+        rotate_bytes=settings.emit_rotate_bytes,
+        rotate_when=settings.emit_rotate_when,
+        rotate_keep=settings.emit_rotate_keep,
+    )
+    if output is None:
+        return None
+    emitter = Emitter(
+        output,
+        levelno=settings.emit_levelno(),
+        queue_records=settings.emit_queue_records,
+    )
+    emitter.start()
+    return emitter
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return what the listener allows."""
+    return ConnectionLimits(
+        max_frame_bytes=settings.max_frame_bytes,
+        max_connections=settings.max_connections,
+        max_connections_per_peer=settings.max_connections_per_peer,
+        frame_timeout_seconds=settings.frame_timeout_seconds,
+    )

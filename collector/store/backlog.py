@@ -1,0 +1,128 @@
+"""The backlog: records on their way from the connections to the writer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Final
+
+from collector.record import Record
+from collector.store.rejects import Reject
+
+# Rejects that may wait; beyond, a flood of bad frames is counted, not kept.
+MAX_WAITING_REJECTS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written in one transaction. size_bytes: of the payloads."""
+
+    records: list[Record]
+    rejects: list[Reject]
+    size_bytes: int
+
+
+class Backlog:
+    """Holds records until they are stored, within bounds.
+
+    Connections add, the writer takes; both run on the same event loop. What
+    was taken counts until `done`, as it is still in memory. The bounds are
+    high-water marks: whoever adds asks `is_full` first.
+    """
+
+    def __init__(self, *, high_records: int, high_bytes: int) -> None:
+        self._high_records = high_records
+        self._high_bytes = high_bytes
+        self._records: list[Record] = []
+        self._sizes: list[int] = []
+        self._rejects: list[Reject] = []
+        self._held_records = 0
+        self._held_bytes = 0
+        self._arrived = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._enough_records = 1
+        self._room = asyncio.Event()
+        self._room.set()
+        self.closing = False
+        self.unkept_rejects_total = 0
+
+    @property
+    def waiting_records(self) -> int:
+        """How many records are in memory, those being written included."""
+        return self._held_records
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a bound is reached."""
+        return (
+            self._held_records >= self._high_records
+            or self._held_bytes >= self._high_bytes
+        )
+
+    def add(self, record: Record, size_bytes: int) -> None:
+        """Add a record whose payload had `size_bytes`."""
+        records = self._records
+        records.append(record)
+        self._sizes.append(size_bytes)
+        self._held_records += 1
+        self._held_bytes += size_bytes
+        if len(records) == 1:
+            self._arrived.set()
+        if len(records) == self._enough_records:
+            self._enough.set()
+        if self._room.is_set() and self.is_full:
+            self._room.clear()
+
+    def add_reject(self, reject: Reject) -> None:
+        """Add a reject; beyond a bound it is only counted."""
+        if len(self._rejects) >= MAX_WAITING_REJECTS:
+            self.unkept_rejects_total += 1
+            return
+        self._rejects.append(reject)
+        self._arrived.set()
+
+    async def wait_for_room(self, seconds: float) -> None:
+        """Wait until the backlog is no longer full, for `seconds` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._room.wait()
+
+    async def gather(self, enough_records: int, seconds: float) -> None:
+        """Wait until something is there to write.
+
+        Returns once `enough_records` wait, or `seconds` after the first of
+        them came, or at once when closing.
+        """
+        await self._arrived.wait()
+        if self.closing or len(self._records) >= enough_records:
+            return
+        self._enough_records = enough_records
+        self._enough.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._enough.wait()
+
+    def take(self, most_records: int) -> Batch:
+        """Take up to `most_records` of the oldest records, and all rejects."""
+        records = self._records[:most_records]
+        size_bytes = sum(self._sizes[:most_records])
+        del self._records[:most_records]
+        del self._sizes[:most_records]
+        rejects, self._rejects = self._rejects, []
+        if not self._records and not self.closing:
+            self._arrived.clear()
+        return Batch(records, rejects, size_bytes)
+
+    def done(self, batch: Batch) -> None:
+        """Release a batch that is stored, or given up."""
+        self._held_records -= len(batch.records)
+        self._held_bytes -= batch.size_bytes
+        if not self.is_full:
+            self._room.set()
+
+    def close(self) -> None:
+        """Let the writer finish what is there and end."""
+        self.closing = True
+        self._arrived.set()
+        self._enough.set()

@@ -1,0 +1,102 @@
+"""Opening the database for the writer: pragmas, checks, migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import aiosqlite
+
+from collector.errors import SchemaTooNew, StoreError
+from collector.store.schema import (
+    APPLICATION_ID,
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    migration_script,
+)
+
+# How long SQLite itself waits for another process's lock, inside one call;
+# the writer goes on trying after that.
+BUSY_SECONDS: Final = 0.5
+
+# The write-ahead log is cut back to this size when a checkpoint allows it.
+WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+
+# Pages of 4 KiB. SQLite's own 1,000 sync the database some four times a
+# second under full load.
+CHECKPOINT_PAGES: Final = 4000
+
+
+async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection:
+    """Open or create the database at `path` for writing, in its newest schema.
+
+    Raises StoreError (SchemaTooNew) when it can't be used.
+    """
+    try:
+        database = await aiosqlite.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=64
+        )
+    except sqlite3.Error as error:
+        raise _cannot_open(path, error) from None
+    try:
+        await _prepare(database, path, synchronous)
+    except sqlite3.Error as error:
+        await database.close()
+        raise _cannot_open(path, error) from None
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+async def _prepare(
+    database: aiosqlite.Connection, path: Path, synchronous: str
+) -> None:
+    version = await _pragma(database, "user_version")
+    if version > SCHEMA_VERSION:
+        raise SchemaTooNew(
+            f"{path}: its schema has version {version}, this program knows "
+            f"{SCHEMA_VERSION}; upgrade logcollector, or name another file with --db"
+        )
+    if version == 0:
+        tables = await _one(database, "SELECT count(*) FROM sqlite_master")
+        if tables:
+            raise StoreError(
+                f"{path}: a database of another program; name another file with --db"
+            )
+        # Both can only be set while the file is empty.
+        await database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        await database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    elif await _pragma(database, "application_id") != APPLICATION_ID:
+        raise StoreError(
+            f"{path}: a database of another program; name another file with --db"
+        )
+    await database.execute("PRAGMA journal_mode = WAL")
+    await database.execute(f"PRAGMA synchronous = {synchronous}")
+    await database.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+    await database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    for migration in MIGRATIONS:
+        if migration.number > version:
+            script = migration_script(migration, sqlite3.sqlite_version_info)
+            await database.executescript(script)
+
+
+async def _pragma(database: aiosqlite.Connection, name: str) -> int:
+    return await _one(database, f"PRAGMA {name}")
+
+
+async def _one(database: aiosqlite.Connection, sql: str) -> int:
+    rows = list(await database.execute_fetchall(sql))
+    return int(rows[0][0])
+
+
+def _cannot_open(path: Path, error: sqlite3.Error) -> StoreError:
+    hint = ""
+    if not path.parent.is_dir():
+        hint = f"; there is no folder {path.parent}"
+    elif path.is_dir():
+        hint = "; it is a folder"
+    elif isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
+        hint = "; move it away, or name another file with --db"
+    return StoreError(f"{path}: cannot be opened: {error}{hint}")

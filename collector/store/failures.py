@@ -1,0 +1,61 @@
+"""What an error of SQLite means for the batch that met it."""
+
+from __future__ import annotations
+
+import enum
+import sqlite3
+from typing import Final
+
+
+class Failure(enum.Enum):
+    """What to do about a failed transaction."""
+
+    PASSING = "passing"
+    """Nothing is wrong with the batch: keep it and try again."""
+
+    RECORD = "record"
+    """SQLite refuses something in the batch: find it and reject it."""
+
+    FOR_GOOD = "for good"
+    """The database can't be used any more."""
+
+
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_SCHEMA,
+    }
+)
+_FOR_GOOD: Final = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+
+
+def classify(error: Exception) -> Failure:
+    """Tell what a failed transaction's error asks for.
+
+    `error` is an sqlite3.Error, or what the sqlite3 module raises for a
+    parameter that it can't bind.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return Failure.RECORD
+    # The lowest byte is the primary result code.
+    if code & 0xFF in _PASSING:
+        return Failure.PASSING
+    if code & 0xFF in _FOR_GOOD:
+        return Failure.FOR_GOOD
+    return Failure.RECORD

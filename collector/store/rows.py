@@ -1,0 +1,150 @@
+"""Records as the parameters of one INSERT, with what repeats interned.
+
+Part of the hot path, so typed for mypyc. One statement carries many rows:
+with one row a statement, SQLite would have to take the interpreter lock back
+after each.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from collector.record import LEVEL_NAMES, Record
+
+RECORD_COLUMNS: Final = (
+    "created",
+    "received",
+    "call_site_id",
+    "origin_id",
+    "thread_id",
+    "levelno",
+    "levelname",
+    "message",
+    "taskName",
+    "exc_text",
+    "stack_info",
+    "extra",
+)
+CALL_SITE_COLUMNS: Final = (
+    "name",
+    "pathname",
+    "lineno",
+    "funcName",
+    "filename",
+    "module",
+)
+ORIGIN_COLUMNS: Final = ("hostname", "process", "processName", "started", "peer")
+THREAD_COLUMNS: Final = ("thread", "threadName")
+
+CallSite = tuple[str, str, int, str, str, str]
+Origin = tuple[str, int, str, float, str]
+Thread = tuple[int, str]
+
+# A peer can make up names without end; memory must not follow.
+MAX_INTERNED: Final = 20_000
+
+
+@final
+class Interned:
+    """The ids of interned values, by value, as far as they are known.
+
+    The tables forget everything when they have grown large; then ids are
+    looked up in the database again.
+    """
+
+    def __init__(self) -> None:
+        self.call_sites: dict[CallSite, int] = {}
+        self.origins: dict[Origin, int] = {}
+        self.threads: dict[Thread, int] = {}
+
+    def forget(self) -> None:
+        """Drop all ids: after a rollback they may not be in the database."""
+        self.call_sites.clear()
+        self.origins.clear()
+        self.threads.clear()
+
+    def trim(self) -> None:
+        """Keep the tables within their bound."""
+        if len(self.call_sites) > MAX_INTERNED:
+            self.call_sites.clear()
+        if len(self.origins) > MAX_INTERNED:
+            self.origins.clear()
+        if len(self.threads) > MAX_INTERNED:
+            self.threads.clear()
+
+
+@final
+class Missing:
+    """Values that have no known id yet."""
+
+    def __init__(self) -> None:
+        self.call_sites: set[CallSite] = set()
+        self.origins: set[Origin] = set()
+        self.threads: set[Thread] = set()
+
+    def any(self) -> bool:
+        """Tell whether anything is missing."""
+        return bool(self.call_sites) or bool(self.origins) or bool(self.threads)
+
+
+def row_parameters(
+    records: list[Record], interned: Interned, missing: Missing
+) -> list[object]:
+    """Return the values of RECORD_COLUMNS of all records, one after the other.
+
+    Where an id is not known it is added to `missing`; the result is then of
+    no use before those are interned.
+    """
+    call_sites = interned.call_sites
+    origins = interned.origins
+    threads = interned.threads
+    parameters: list[object] = []
+    for record in records:
+        call_site = (
+            record.name,
+            record.pathname,
+            record.lineno,
+            record.funcName,
+            record.filename,
+            record.module,
+        )
+        call_site_id = call_sites.get(call_site)
+        if call_site_id is None:
+            missing.call_sites.add(call_site)
+        origin = (
+            record.hostname,
+            record.process,
+            record.processName,
+            record.started,
+            record.peer,
+        )
+        origin_id = origins.get(origin)
+        if origin_id is None:
+            missing.origins.add(origin)
+        thread = (record.thread, record.threadName)
+        thread_id = threads.get(thread)
+        if thread_id is None:
+            missing.threads.add(thread)
+        levelno = record.levelno
+        levelname: str | None = record.levelname
+        if LEVEL_NAMES.get(levelno) == levelname:
+            levelname = None
+        parameters.append(record.created)
+        parameters.append(record.received)
+        parameters.append(call_site_id)
+        parameters.append(origin_id)
+        parameters.append(thread_id)
+        parameters.append(levelno)
+        parameters.append(levelname)
+        parameters.append(record.message)
+        parameters.append(record.taskName)
+        parameters.append(record.exc_text)
+        parameters.append(record.stack_info)
+        parameters.append(record.extra)
+    return parameters
+
+
+def insert_sql(table: str, columns: tuple[str, ...], rows: int) -> str:
+    """Return an INSERT of `rows` rows with a parameter for each value."""
+    row = "(" + ",".join("?" * len(columns)) + ")"
+    return f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([row] * rows)}"

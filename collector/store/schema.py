@@ -1,0 +1,132 @@
+"""The schema, as numbered migrations.
+
+What repeats in records is stored once: call sites, origins, threads. The
+view `logs` puts it together again, one plain row a record. Numbers that are
+not known are stored as 0 and texts as '' in the interned tables, because
+NULLs are never equal and would defeat their unique keys; the view shows NULL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+# "LogC": tells our files from other programs' (PRAGMA application_id).
+APPLICATION_ID: Final = 0x4C6F6743
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step from version `number - 1` to `number`."""
+
+    number: int
+    sql: str
+
+
+# A level's name is stored only where it is not the one that logging gives its
+# number; records are ordered by an id that is never used again.
+_FIRST: Final = """
+CREATE TABLE call_sites (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    pathname TEXT NOT NULL,
+    lineno INTEGER NOT NULL,
+    funcName TEXT NOT NULL,
+    filename TEXT NOT NULL,
+    module TEXT NOT NULL,
+    UNIQUE (name, pathname, lineno, funcName, filename, module)
+) {strict};
+
+CREATE TABLE origins (
+    id INTEGER PRIMARY KEY,
+    hostname TEXT NOT NULL,
+    process INTEGER NOT NULL,
+    processName TEXT NOT NULL,
+    started REAL NOT NULL,
+    peer TEXT NOT NULL,
+    UNIQUE (hostname, process, processName, started, peer)
+) {strict};
+
+CREATE TABLE threads (
+    id INTEGER PRIMARY KEY,
+    thread INTEGER NOT NULL,
+    threadName TEXT NOT NULL,
+    UNIQUE (thread, threadName)
+) {strict};
+
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    created REAL NOT NULL,
+    received REAL NOT NULL,
+    call_site_id INTEGER NOT NULL,
+    origin_id INTEGER NOT NULL,
+    thread_id INTEGER NOT NULL,
+    levelno INTEGER NOT NULL,
+    levelname TEXT,
+    message TEXT NOT NULL,
+    taskName TEXT,
+    exc_text TEXT,
+    stack_info TEXT,
+    extra TEXT
+) {strict};
+
+CREATE TABLE rejects (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    received REAL NOT NULL,
+    peer TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    payload_bytes INTEGER NOT NULL
+) {strict};
+
+CREATE VIEW logs AS
+SELECT
+    r.id AS id,
+    r.created AS created,
+    c.name AS name,
+    r.levelno AS levelno,
+    coalesce(r.levelname, CASE r.levelno
+        WHEN 0 THEN 'NOTSET' WHEN 10 THEN 'DEBUG' WHEN 20 THEN 'INFO'
+        WHEN 30 THEN 'WARNING' WHEN 40 THEN 'ERROR' WHEN 50 THEN 'CRITICAL'
+        ELSE 'Level ' || r.levelno END) AS level,
+    r.message AS message,
+    o.hostname AS hostname,
+    nullif(o.process, 0) AS process,
+    nullif(o.processName, '') AS processName,
+    nullif(t.thread, 0) AS thread,
+    nullif(t.threadName, '') AS threadName,
+    r.taskName AS taskName,
+    nullif(c.pathname, '') AS pathname,
+    nullif(c.filename, '') AS filename,
+    nullif(c.module, '') AS module,
+    nullif(c.lineno, 0) AS lineno,
+    nullif(c.funcName, '') AS funcName,
+    r.exc_text AS exc_text,
+    r.stack_info AS stack_info,
+    r.extra AS extra,
+    o.peer AS peer,
+    r.received AS received
+FROM records AS r
+JOIN call_sites AS c ON c.id = r.call_site_id
+JOIN origins AS o ON o.id = r.origin_id
+JOIN threads AS t ON t.id = r.thread_id;
+"""
+
+MIGRATIONS: Final = (Migration(1, _FIRST),)
+
+SCHEMA_VERSION: Final = MIGRATIONS[-1].number
+
+
+def migration_script(migration: Migration, sqlite_version: tuple[int, ...]) -> str:
+    """Return the migration as one script in one transaction.
+
+    `sqlite_version` decides whether its tables are STRICT, known since 3.37.
+    """
+    strict = "STRICT" if sqlite_version >= (3, 37) else ""
+    return (
+        "BEGIN IMMEDIATE;\n"
+        + migration.sql.replace("{strict}", strict)
+        + f"PRAGMA user_version = {migration.number};\n"
+        + "COMMIT;\n"
+    )

@@ -1,0 +1,279 @@
+"""The writer: one task that moves batches from the backlog to SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import aiosqlite
+import msgspec
+
+from collector.errors import StoreError
+from collector.record import Record
+from collector.store.backlog import Backlog, Batch
+from collector.store.database import open_database
+from collector.store.failures import Failure, classify
+from collector.store.rejects import Reject, make_reject
+from collector.store.rows import (
+    CALL_SITE_COLUMNS,
+    ORIGIN_COLUMNS,
+    RECORD_COLUMNS,
+    THREAD_COLUMNS,
+    Interned,
+    Missing,
+    insert_sql,
+    row_parameters,
+)
+
+log = logging.getLogger("logcollector")
+
+# Rows of one INSERT: few sizes, so that SQLite keeps each statement prepared.
+ROWS_PER_STATEMENT: Final = (512, 128, 32, 8, 1)
+
+# Keys of one look-up of interned values; six parameters each stay far below
+# the least limit of parameters that SQLite is built with.
+KEYS_PER_STATEMENT: Final = 100
+
+# Pauses between attempts grow from the first to the last.
+FIRST_PAUSE_SECONDS: Final = 0.05
+LAST_PAUSE_SECONDS: Final = 5.0
+
+_INSERTS: Final = {
+    rows: insert_sql("records", RECORD_COLUMNS, rows) for rows in ROWS_PER_STATEMENT
+}
+_REJECT_COLUMNS: Final = tuple(Reject.__dataclass_fields__)
+
+
+class Writer:
+    """Writes what the backlog holds, in order, a transaction a batch.
+
+    A batch that meets a passing fault (a lock, a full disk) is kept and tried
+    again; `stalled` is true meanwhile. A record that SQLite refuses becomes
+    a reject. Never cancel `run`: that could leave a transaction open; close
+    the backlog instead.
+    """
+
+    def __init__(
+        self,
+        database: aiosqlite.Connection,
+        backlog: Backlog,
+        *,
+        path: Path,
+        batch_records: int,
+        flush_interval_seconds: float,
+        max_rejects: int,
+    ) -> None:
+        self._database = database
+        self._backlog = backlog
+        self._path = path
+        # These may be replaced at any time.
+        self.batch_records = batch_records
+        self.flush_interval_seconds = flush_interval_seconds
+        self.max_rejects = max_rejects
+        self._interned = Interned()
+        self._give_up = asyncio.Event()
+        self.stored_total = 0
+        self.rejects_stored_total = 0
+        self.refused_total = 0
+        self._writing_since: float | None = None
+        self.stalled = False
+
+    async def run(self) -> None:
+        """Write until the backlog is closed and empty.
+
+        Raises StoreError when the database fails for good; what is in the
+        backlog then is not stored.
+        """
+        while True:
+            await self._backlog.gather(self.batch_records, self.flush_interval_seconds)
+            batch = self._backlog.take(self.batch_records)
+            if batch.records or batch.rejects:
+                await self._store(batch)
+                self._backlog.done(batch)
+            elif self._backlog.closing:
+                return
+
+    def is_hung(self, seconds: float) -> bool:
+        """Tell whether one transaction has been going on for so long."""
+        since = self._writing_since
+        return since is not None and time.monotonic() - since > seconds
+
+    def give_up(self) -> None:
+        """Stop trying again: a stop has no more time for a passing fault."""
+        self._give_up.set()
+
+    async def close(self) -> None:
+        """Close the database, with a last checkpoint."""
+        await self._database.close()
+
+    async def _store(self, batch: Batch) -> None:
+        """Store a batch, whatever number of attempts that takes."""
+        pause = FIRST_PAUSE_SECONDS
+        stalled_since = 0.0
+        while True:
+            self._writing_since = time.monotonic()
+            try:
+                await self._transaction(batch)
+            except (sqlite3.Error, OverflowError, UnicodeError, ValueError) as error:
+                failure = classify(error)
+                if failure is Failure.FOR_GOOD:
+                    raise StoreError(f"{self._path}: {error}") from error
+                if failure is Failure.RECORD:
+                    await self._store_split(batch, error)
+                    break
+                if not self.stalled:
+                    self.stalled = True
+                    stalled_since = time.monotonic()
+                    log.warning(
+                        "%s: cannot write: %s; %d records wait in memory, trying again",
+                        self._path,
+                        error,
+                        self._backlog.waiting_records,
+                    )
+                await self._pause(pause, error)
+                pause = min(pause * 2, LAST_PAUSE_SECONDS)
+                continue
+            finally:
+                self._writing_since = None
+            self.stored_total += len(batch.records)
+            self.rejects_stored_total += len(batch.rejects)
+            break
+        if self.stalled and stalled_since:
+            self.stalled = False
+            log.warning(
+                "%s: writing again after %.1f s",
+                self._path,
+                time.monotonic() - stalled_since,
+            )
+
+    async def _pause(self, seconds: float, error: Exception) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._give_up.wait()
+        except TimeoutError:
+            return
+        raise StoreError(
+            f"{self._path}: {error}; {self._backlog.waiting_records} records "
+            "could not be stored before the stop"
+        ) from error
+
+    async def _store_split(self, batch: Batch, error: Exception) -> None:
+        """Store the halves of a refused batch, down to the one at fault."""
+        records, rejects = batch.records, batch.rejects
+        if len(records) > 1:
+            middle = len(records) // 2
+            await self._store(Batch(records[:middle], [], 0))
+            await self._store(Batch(records[middle:], rejects, 0))
+        elif records and rejects:
+            await self._store(Batch(records, [], 0))
+            await self._store(Batch([], rejects, 0))
+        elif records:
+            self.refused_total += 1
+            log.warning("a record was refused by SQLite: %s", error)
+            await self._store(Batch([], [refused(records[0], error)], 0))
+        elif len(rejects) > 1:
+            for reject in rejects:
+                await self._store(Batch([], [reject], 0))
+        else:
+            raise StoreError(f"{self._path}: {error}") from error
+
+    async def _transaction(self, batch: Batch) -> None:
+        database = self._database
+        await database.execute("BEGIN IMMEDIATE")
+        try:
+            start = 0
+            for rows in ROWS_PER_STATEMENT:
+                while len(batch.records) - start >= rows:
+                    await self._insert(batch.records[start : start + rows])
+                    start += rows
+            if batch.rejects:
+                await self._insert_rejects(batch.rejects)
+            await database.execute("COMMIT")
+        except BaseException:
+            self._interned.forget()
+            # SQLite has rolled back by itself after some errors.
+            if database.in_transaction:
+                await database.execute("ROLLBACK")
+            raise
+        self._interned.trim()
+
+    async def _insert(self, records: list[Record]) -> None:
+        missing = Missing()
+        parameters = row_parameters(records, self._interned, missing)
+        if missing.any():
+            await self._intern(missing)
+            parameters = row_parameters(records, self._interned, Missing())
+        await self._database.execute(_INSERTS[len(records)], parameters)
+
+    async def _intern(self, missing: Missing) -> None:
+        """Store new values and learn the ids of all that are missing."""
+        interned = self._interned
+        for table, columns, values, ids in (
+            (
+                "call_sites",
+                CALL_SITE_COLUMNS,
+                list(missing.call_sites),
+                interned.call_sites,
+            ),
+            ("origins", ORIGIN_COLUMNS, list(missing.origins), interned.origins),
+            ("threads", THREAD_COLUMNS, list(missing.threads), interned.threads),
+        ):
+            for start in range(0, len(values), KEYS_PER_STATEMENT):
+                found = await self._intern_values(
+                    table, columns, values[start : start + KEYS_PER_STATEMENT]
+                )
+                ids.update(found)  # type: ignore[arg-type]
+
+    async def _intern_values(
+        self,
+        table: str,
+        columns: tuple[str, ...],
+        values: Iterable[tuple[object, ...]],
+    ) -> dict[tuple[object, ...], int]:
+        names = ",".join(columns)
+        row = "(" + ",".join("?" * len(columns)) + ")"
+        flat = [part for value in values for part in value]
+        rows = ",".join([row] * (len(flat) // len(columns)))
+        await self._database.execute(
+            f"INSERT OR IGNORE INTO {table} ({names}) VALUES {rows}", flat
+        )
+        found = await self._database.execute_fetchall(
+            f"SELECT id, {names} FROM {table} WHERE ({names}) IN (VALUES {rows})", flat
+        )
+        return {tuple(row[1:]): row[0] for row in found}
+
+    async def _insert_rejects(self, rejects: list[Reject]) -> None:
+        sql = insert_sql("rejects", _REJECT_COLUMNS, 1)
+        for reject in rejects:
+            await self._database.execute(
+                sql, [getattr(reject, column) for column in _REJECT_COLUMNS]
+            )
+        await self._database.execute(
+            "DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?",
+            [self.max_rejects],
+        )
+
+
+def refused(record: Record, error: Exception) -> Reject:
+    """Make a reject of a record that SQLite would not take.
+
+    Its payload is the record as a JSON document, so that it can be sent again.
+    """
+    document = {
+        name: getattr(record, name)
+        for name in Record.__slots__
+        if name not in ("started", "received", "peer")
+    }
+    payload = msgspec.json.encode(document)
+    return make_reject(
+        payload,
+        received=record.received,
+        peer=record.peer,
+        reason="refused_by_sqlite",
+        detail=str(error),
+    )

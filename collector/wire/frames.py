@@ -1,0 +1,55 @@
+"""Frames: a 4-byte big-endian length, then that many bytes of payload.
+
+This is what `logging.handlers.SocketHandler` sends. No I/O here: the
+connection reads, these functions decide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from collector.errors import FrameTooLarge
+
+HEADER_BYTES: Final = 4
+
+# What a first header that is no length most often is. Shown to people only.
+_FOREIGN_STARTS: Final = (
+    (b"\x16\x03", "a TLS handshake; this listener speaks plain TCP"),
+    (b"GET ", "an HTTP request"),
+    (b"POST", "an HTTP request"),
+    (b"PUT ", "an HTTP request"),
+    (b"HEAD", "an HTTP request"),
+    (b"OPTI", "an HTTP request"),
+    (b"PRI ", "an HTTP/2 request"),
+    (b"SSH-", "an SSH client"),
+    (b"PROX", "a PROXY protocol header"),
+    (b"<", "a syslog message"),
+    (b"{", "JSON without a length prefix"),
+)
+
+
+def payload_length(header: bytes, max_frame_bytes: int) -> int:
+    """Return how many bytes of payload follow the 4 bytes of `header`.
+
+    Raises FrameTooLarge for a length over the limit; as the stream can't be
+    trusted any more, its detail says what the bytes look like.
+    """
+    length = int.from_bytes(header, "big")
+    if length > max_frame_bytes:
+        raise FrameTooLarge(
+            f"a length of {length} bytes is over the limit of {max_frame_bytes}; "
+            f"it looks like {guess(header, max_frame_bytes)}"
+        )
+    return length
+
+
+def guess(header: bytes, max_frame_bytes: int) -> str:
+    """Say what a header that is no acceptable length looks like."""
+    for start, name in _FOREIGN_STARTS:
+        if header.startswith(start):
+            return name
+    if 0 < int.from_bytes(header, "little") <= max_frame_bytes:
+        return "a little-endian length"
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in header):
+        return f"text ({header.decode('ascii')!r})"
+    return "a frame larger than is allowed here"

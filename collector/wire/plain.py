@@ -1,0 +1,465 @@
+"""Make what a pickle held finite and plain: text, numbers, lists and dicts.
+
+A decoded pickle may share and nest values without end; this walk counts
+visits, not objects, so that its result is always a small tree. Values of
+common standard types become what they stand for (a datetime its ISO text, a
+UUID its text, a set a list); any other instance becomes a dict of its dotted
+class name under "@class" and its fields.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import uuid
+from collections.abc import Callable
+from typing import Final
+
+from collector.wire.limits import DecodeLimits
+from collector.wire.opaque import Global, Instance, key_text
+
+CUT: Final = "…"
+CYCLE: Final = "<cycle>"
+MAX_NAME_CHARS: Final = 256
+
+# Names that pickles of Python 2 and of protocols below 3 use.
+OLD_NAMES: Final = {
+    "__builtin__.unicode": "builtins.str",
+    "__builtin__.long": "builtins.int",
+    "__builtin__.xrange": "builtins.range",
+    "copy_reg._reconstructor": "copyreg._reconstructor",
+    "copy_reg.__newobj__": "copyreg.__newobj__",
+}
+
+
+def dotted_name(name: Global) -> str:
+    """Return the name as Python 3 spells it, bounded."""
+    text = f"{name.module[:MAX_NAME_CHARS]}.{name.name[:MAX_NAME_CHARS]}"
+    if text in OLD_NAMES:
+        return OLD_NAMES[text]
+    module, dot, rest = text.partition(".")
+    if module in ("__builtin__", "exceptions"):
+        return f"builtins.{rest}"
+    return text
+
+
+def plain(value: object, limits: DecodeLimits) -> object:
+    """Return `value` as a finite tree of None, bool, int, float, str, list, dict.
+
+    At most `limits.max_items` values are kept, at most `limits.max_depth`
+    deep; where something was left out stands "…", where a container holds
+    itself "<cycle>".
+    """
+    return _Walk(limits).visit(value, 0)
+
+
+class _Walk:
+    def __init__(self, limits: DecodeLimits) -> None:
+        self._left = limits.max_items
+        self._max_depth = limits.max_depth
+        self._open: set[int] = set()
+
+    def visit(self, value: object, depth: int) -> object:
+        self._left -= 1
+        if self._left < 0:
+            return CUT
+        if value is None or isinstance(value, (str, bool, int, float)):
+            return value
+        if isinstance(value, (bytes, bytearray)):
+            return value.decode("utf-8", "backslashreplace")
+        if isinstance(value, Global):
+            return dotted_name(value)
+        if depth >= self._max_depth:
+            return CUT
+        if id(value) in self._open:
+            return CYCLE
+        self._open.add(id(value))
+        try:
+            if isinstance(value, dict):
+                return self._dict(value, depth)
+            if isinstance(value, (list, tuple)):
+                return self._list(value, depth)
+            if isinstance(value, Instance):
+                return self._instance(value, depth)
+        finally:
+            self._open.discard(id(value))
+        return f"<{type(value).__name__}>"
+
+    def _list(
+        self, values: list[object] | tuple[object, ...], depth: int
+    ) -> list[object]:
+        result: list[object] = []
+        for value in values:
+            result.append(self.visit(value, depth + 1))
+            if self._left < 0:
+                break
+        return result
+
+    def _dict(self, values: dict[str, object], depth: int) -> dict[str, object]:
+        result: dict[str, object] = {}
+        for key, value in values.items():
+            result[key] = self.visit(value, depth + 1)
+            if self._left < 0:
+                break
+        return result
+
+    def _instance(self, instance: Instance, depth: int) -> object:
+        name = self._callee(instance, depth)
+        args = instance.args
+        reader = READERS.get(name)
+        if reader is not None:
+            found = reader(self.visit_args(args, depth), instance)
+            if found is not NotImplemented:
+                return found
+        if name == "copyreg._reconstructor" and isinstance(args, tuple):
+            return self._reconstructed(args, instance, depth)
+        if name in MAPPINGS:
+            return self._mapping(args, instance, depth)
+        if name in SEQUENCES:
+            return self._sequence(args, instance, depth)
+        if name == "copyreg.__newobj__" and isinstance(args, tuple) and args:
+            return self._fields(self._name(args[0]), args[1:], instance, depth)
+        if _is_member(name, args, instance):
+            # An Enum member is pickled as a call of its class with its value.
+            return self.visit(args[0], depth + 1)  # type: ignore[index]
+        return self._fields(name, args, instance, depth)
+
+    def visit_args(self, args: object, depth: int) -> list[object]:
+        """Return the arguments of a call as plain values, bytes kept."""
+        if not isinstance(args, tuple):
+            return []
+        return [self._argument(arg, depth) for arg in args[:16]]
+
+    def _argument(self, arg: object, depth: int) -> object:
+        if isinstance(arg, (bytes, bytearray)):
+            return bytes(arg)
+        if isinstance(arg, Instance) and _name_of(arg.callee) in BYTES_NAMES:
+            return _encoded(arg)
+        return self.visit(arg, depth + 1)
+
+    def _name(self, callee: object) -> str:
+        return _name_of(callee) or "<unnamed>"
+
+    def _callee(self, instance: Instance, depth: int) -> str:
+        callee = instance.callee
+        if (
+            isinstance(callee, Instance)
+            and _name_of(callee.callee) == "builtins.getattr"
+        ):
+            # ZoneInfo and others are pickled as a call of a class's method.
+            args = callee.args
+            if isinstance(args, tuple) and len(args) == 2 and isinstance(args[1], str):
+                return f"{self._name(args[0])}.{args[1][:MAX_NAME_CHARS]}"
+        return self._name(callee)
+
+    def _reconstructed(
+        self, args: tuple[object, ...], instance: Instance, depth: int
+    ) -> object:
+        # Protocols 0 and 1: (class, base, state of the base).
+        if len(args) != 3:
+            return self._fields("copyreg._reconstructor", args, instance, depth)
+        name, base, value = self._name(args[0]), self._name(args[1]), args[2]
+        if name == "uuid.UUID":
+            return _uuid([], instance)
+        if base in ("builtins.str", "builtins.int", "builtins.float"):
+            if not isinstance(instance.state, dict) or not instance.state:
+                return self.visit(value, depth + 1)
+            return self._fields(name, (value,), instance, depth)
+        if base == "builtins.object":
+            return self._fields(name, (), instance, depth)
+        if isinstance(value, dict):
+            fields = {"@class": name}
+            fields.update(self._dict(value, depth))  # type: ignore[arg-type]
+            return fields
+        if isinstance(value, (list, tuple)):
+            return self._fields(name, tuple(value), instance, depth)
+        return self._fields(name, (value,), instance, depth)
+
+    def _mapping(self, args: object, instance: Instance, depth: int) -> object:
+        result: dict[str, object] = {}
+        if isinstance(args, tuple):
+            for arg in args:
+                if isinstance(arg, dict):
+                    result.update(self._dict(arg, depth))
+                elif isinstance(arg, list):
+                    # OrderedDict of protocols 0 and 1: a list of pairs.
+                    for pair in arg:
+                        if self._left < 0:
+                            break
+                        if isinstance(pair, (list, tuple)) and len(pair) == 2:
+                            result[key_text(pair[0])] = self.visit(pair[1], depth + 1)
+        if instance.pairs:
+            result.update(self._dict(instance.pairs, depth))
+        return result
+
+    def _sequence(self, args: object, instance: Instance, depth: int) -> object:
+        result: list[object] = []
+        if isinstance(args, tuple) and args and isinstance(args[0], (list, tuple)):
+            result.extend(self._list(args[0], depth))
+        if instance.items:
+            result.extend(self._list(instance.items, depth))
+        return result
+
+    def _fields(
+        self, name: str, args: object, instance: Instance, depth: int
+    ) -> dict[str, object]:
+        fields: dict[str, object] = {"@class": name}
+        if isinstance(args, tuple):
+            if args:
+                fields["@args"] = self._list(args, depth)
+        elif args is not None:
+            fields["@args"] = self.visit(args, depth + 1)
+        state = instance.state
+        if (
+            isinstance(state, tuple)
+            and len(state) == 2
+            and (state[0] is None or isinstance(state[0], dict))
+            and isinstance(state[1], dict)
+        ):
+            # A class with __slots__: (state of __dict__, state of the slots).
+            for part in state:
+                if isinstance(part, dict):
+                    fields.update(self._dict(part, depth))
+        elif isinstance(state, dict):
+            fields.update(self._dict(state, depth))
+        elif state is not None:
+            fields["@state"] = self.visit(state, depth + 1)
+        if instance.pairs:
+            fields.update(self._dict(instance.pairs, depth))
+        if instance.items:
+            fields["@items"] = self._list(instance.items, depth)
+        return fields
+
+
+def is_maker(callee: object) -> bool:
+    """Tell whether `callee` makes an instance of its first argument."""
+    return _name_of(callee) in ("copyreg._reconstructor", "copyreg.__newobj__")
+
+
+def _name_of(callee: object) -> str:
+    return dotted_name(callee) if isinstance(callee, Global) else ""
+
+
+def _is_member(name: str, args: object, instance: Instance) -> bool:
+    last = name.rpartition(".")[2]
+    return (
+        isinstance(args, tuple)
+        and len(args) == 1
+        and (args[0] is None or isinstance(args[0], (str, int, float)))
+        and instance.state is None
+        and instance.items is None
+        and instance.pairs is None
+        and not name.startswith(("builtins.", "pickle.", "copyreg.", "_codecs."))
+        and not last.endswith(("Error", "Exception", "Warning", "Exit", "Interrupt"))
+    )
+
+
+def _encoded(instance: Instance) -> object:
+    """Return the bytes that a pickle below protocol 3 spells as a call."""
+    args = instance.args
+    if not isinstance(args, tuple) or not args:
+        return b""
+    value = args[0]
+    if isinstance(value, Instance) and _name_of(value.callee) == "_codecs.encode":
+        value = _encoded_text(value.args)
+    if isinstance(value, str):
+        return _encoded_text(args)
+    return value if isinstance(value, bytes) else b""
+
+
+def _encoded_text(args: object) -> bytes:
+    if not isinstance(args, tuple) or not args or not isinstance(args[0], str):
+        return b""
+    return args[0].encode("latin-1", "backslashreplace")
+
+
+def _bytes(args: list[object], instance: Instance) -> object:
+    found = _encoded(instance)
+    return (
+        found.decode("utf-8", "backslashreplace")
+        if isinstance(found, bytes)
+        else NotImplemented
+    )
+
+
+def _datetime(args: list[object], instance: Instance) -> object:
+    raw = args[0] if args else None
+    if not isinstance(raw, bytes) or len(raw) != 10:
+        return NotImplemented
+    micro = int.from_bytes(raw[7:10], "big")
+    try:
+        text = datetime.datetime(
+            raw[0] * 256 + raw[1],
+            # The highest bit of the month tells the second of two equal times.
+            raw[2] & 0x7F,
+            raw[3],
+            raw[4],
+            raw[5],
+            raw[6],
+            micro,
+        ).isoformat()
+    except ValueError:
+        return NotImplemented
+    zone = args[1] if len(args) > 1 else None
+    return text + _zone_suffix(zone)
+
+
+def _zone_suffix(zone: object) -> str:
+    if zone is None:
+        return ""
+    if isinstance(zone, str) and zone.startswith(("UTC+", "UTC-")):
+        return zone[3:]
+    return f"[{zone}]" if isinstance(zone, str) else ""
+
+
+def _date(args: list[object], instance: Instance) -> object:
+    raw = args[0] if args else None
+    if not isinstance(raw, bytes) or len(raw) != 4:
+        return NotImplemented
+    try:
+        return datetime.date(raw[0] * 256 + raw[1], raw[2], raw[3]).isoformat()
+    except ValueError:
+        return NotImplemented
+
+
+def _time(args: list[object], instance: Instance) -> object:
+    raw = args[0] if args else None
+    if not isinstance(raw, bytes) or len(raw) != 6:
+        return NotImplemented
+    micro = int.from_bytes(raw[3:6], "big")
+    try:
+        text = datetime.time(raw[0] & 0x7F, raw[1], raw[2], micro).isoformat()
+    except ValueError:
+        return NotImplemented
+    return text + _zone_suffix(args[1] if len(args) > 1 else None)
+
+
+def _timedelta(args: list[object], instance: Instance) -> object:
+    """Return seconds: a number that queries can compare."""
+    numbers = [n for n in args if isinstance(n, int) and abs(n) < 10**12]
+    if len(numbers) != 3 or len(args) != 3:
+        return NotImplemented
+    return numbers[0] * 86400 + numbers[1] + numbers[2] / 1_000_000
+
+
+def _timezone(args: list[object], instance: Instance) -> object:
+    """Return UTC with the offset, as in ISO times; the first argument is in s."""
+    if not args or not isinstance(args[0], (int, float)) or abs(args[0]) >= 86400:
+        return NotImplemented
+    minutes, seconds = divmod(abs(int(args[0])), 60)
+    sign = "-" if args[0] < 0 else "+"
+    text = f"UTC{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+    return text + (f":{seconds:02d}" if seconds else "")
+
+
+def _zoneinfo(args: list[object], instance: Instance) -> object:
+    return args[0] if args and isinstance(args[0], str) else NotImplemented
+
+
+def _text_of_first(args: list[object], instance: Instance) -> object:
+    return args[0] if args and isinstance(args[0], str) else NotImplemented
+
+
+def _uuid(args: list[object], instance: Instance) -> object:
+    number = instance.state.get("int") if isinstance(instance.state, dict) else None
+    if isinstance(number, int) and 0 <= number < 1 << 128:
+        return str(uuid.UUID(int=number))
+    return NotImplemented
+
+
+def _complex(args: list[object], instance: Instance) -> object:
+    if len(args) == 2 and isinstance(args[0], float) and isinstance(args[1], float):
+        return str(complex(args[0], args[1])).strip("()")
+    return NotImplemented
+
+
+def _address(args: list[object], instance: Instance) -> object:
+    """Return the text of an IP address, which pickles hold as text or number."""
+    value = args[0] if args else None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and 0 <= value < 1 << 128:
+        version6 = _name_of(instance.callee).endswith("IPv6Address")
+        if version6 or value >= 1 << 32:
+            return str(ipaddress.IPv6Address(value))
+        return str(ipaddress.IPv4Address(value))
+    return NotImplemented
+
+
+def _posix_path(args: list[object], instance: Instance) -> object:
+    return _joined(args, "/")
+
+
+def _windows_path(args: list[object], instance: Instance) -> object:
+    return _joined(args, "\\")
+
+
+def _joined(args: list[object], separator: str) -> object:
+    parts = [part for part in args if isinstance(part, str)]
+    if len(parts) != len(args):
+        return NotImplemented
+    if not parts:
+        return "."
+    # The first part of an absolute path ends in the separator already.
+    if len(parts) > 1 and parts[0].endswith(separator):
+        return parts[0] + separator.join(parts[1:])
+    return separator.join(parts)
+
+
+def _range(args: list[object], instance: Instance) -> object:
+    if all(isinstance(arg, int) and arg.bit_length() <= 64 for arg in args):
+        return f"range({', '.join(map(str, args))})"
+    return NotImplemented
+
+
+BYTES_NAMES: Final = frozenset(
+    {"_codecs.encode", "builtins.bytes", "builtins.bytearray"}
+)
+MAPPINGS: Final = frozenset(
+    {
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "collections.Counter",
+        "builtins.dict",
+    }
+)
+SEQUENCES: Final = frozenset(
+    {"builtins.set", "builtins.frozenset", "builtins.list", "collections.deque"}
+)
+
+Reader = Callable[[list[object], Instance], object]
+
+# How the pickle of a standard type is read as its value: from the arguments
+# (plain, but bytes kept) and the instance. NotImplemented: not as expected.
+READERS: Final[dict[str, Reader]] = {
+    "_codecs.encode": _bytes,
+    "builtins.bytes": _bytes,
+    "builtins.bytearray": _bytes,
+    "builtins.complex": _complex,
+    "builtins.range": _range,
+    "datetime.datetime": _datetime,
+    "datetime.date": _date,
+    "datetime.time": _time,
+    "datetime.timedelta": _timedelta,
+    "datetime.timezone": _timezone,
+    "zoneinfo.ZoneInfo._unpickle": _zoneinfo,
+    "decimal.Decimal": _text_of_first,
+    "fractions.Fraction": _text_of_first,
+    "uuid.UUID": _uuid,
+    "ipaddress.IPv4Address": _address,
+    "ipaddress.IPv6Address": _address,
+    "ipaddress.IPv4Network": _address,
+    "ipaddress.IPv6Network": _address,
+    "ipaddress.IPv4Interface": _address,
+    "ipaddress.IPv6Interface": _address,
+    "pathlib.PosixPath": _posix_path,
+    "pathlib.PurePosixPath": _posix_path,
+    "pathlib.Path": _posix_path,
+    "pathlib.PurePath": _posix_path,
+    "pathlib.WindowsPath": _windows_path,
+    "pathlib.PureWindowsPath": _windows_path,
+    "pathlib._local.PosixPath": _posix_path,
+    "pathlib._local.PurePosixPath": _posix_path,
+    "pathlib._local.WindowsPath": _windows_path,
+    "pathlib._local.PureWindowsPath": _windows_path,
+}
