@@ -130,7 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     batch_records: Annotated[
         Annotated[int, Meta(ge=1, le=1_000_000)],
         _about("Most records of one transaction."),
-    ] = 10_000
+    ] = 8_192
     flush_interval_seconds: Annotated[
         Seconds, _about("Longest wait of a record for its transaction.")
     ] = 0.1

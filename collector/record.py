@@ -86,6 +86,32 @@ OWN_ATTRIBUTES: Final = frozenset(
     }
 )
 
+RECORD_FIELDS: Final = (
+    "created",
+    "exc_text",
+    "extra",
+    "filename",
+    "funcName",
+    "hostname",
+    "levelname",
+    "levelno",
+    "lineno",
+    "message",
+    "module",
+    "name",
+    "pathname",
+    "peer",
+    "process",
+    "processName",
+    "received",
+    "relativeCreated",
+    "stack_info",
+    "started",
+    "taskName",
+    "thread",
+    "threadName",
+)
+
 
 @final
 class Record:
@@ -98,31 +124,7 @@ class Record:
     Numbers that are not known are 0, names "", optional texts None.
     """
 
-    __slots__ = (
-        "created",
-        "exc_text",
-        "extra",
-        "filename",
-        "funcName",
-        "hostname",
-        "levelname",
-        "levelno",
-        "lineno",
-        "message",
-        "module",
-        "name",
-        "pathname",
-        "peer",
-        "process",
-        "processName",
-        "received",
-        "relativeCreated",
-        "stack_info",
-        "started",
-        "taskName",
-        "thread",
-        "threadName",
-    )
+    __slots__ = RECORD_FIELDS
 
     def __init__(
         self,
@@ -241,7 +243,7 @@ class _Normaliser:
             relative = float(since)
             # Hundredths: finer digits differ from record to record, as the
             # two clock readings behind them are rounded.
-            started = round(created - relative / 1000.0, 2)
+            started = int((created - relative / 1000.0) * 100.0 + 0.5) / 100.0
             if started < 0.0:
                 started = 0.0
 
@@ -353,6 +355,13 @@ class _Normaliser:
         return self._integer("levelno")
 
     def _extra(self) -> str | None:
+        if (
+            OWN_ATTRIBUTES.issuperset(self._attributes)
+            and self._repaired is None
+            and not self._attributes.get("args")
+            and not self._attributes.get("exc_info")
+        ):
+            return None
         extra: dict[str, object] | None = None
         walk: _ExtraWalk | None = None
         for key, value in self._attributes.items():

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from collector.emit.log_record import as_log_record
-from collector.record import Record
+from collector.record import RECORD_FIELDS, Record
 
 DEFAULT_FORMAT: Final = (
     "%(relativeCreated)5d %(name)-15s %(levelname)-8s %(hostname)s %(process)d "
@@ -24,7 +24,7 @@ _FIELD: Final = re.compile(r"%\((?P<name>\w+)\)[^a-zA-Z%]*(?P<conversion>[a-zA-Z
 
 # Fields that every record has, and the attribute of Record each is made from.
 _SOURCES: Final = {
-    **{name: name for name in Record.__slots__ if name not in ("extra", "received")},
+    **{name: name for name in RECORD_FIELDS if name not in ("extra", "received")},
     "asctime": "created",
     "msecs": "created",
 }

@@ -32,8 +32,8 @@ class Connection:
         self._writer = writer
         self._receiver = receiver
         self._max_frame_bytes = max_frame_bytes
+        # The header of the frame whose payload is awaited; empty between frames.
         self._header = b""
-        self._in_payload = False
         self._frames = 0
         self._seen_frames = -1
         self._seen_at = 0.0
@@ -47,7 +47,7 @@ class Connection:
             await self._read_frames(hostname)
         except asyncio.IncompleteReadError as error:
             # Nothing between two frames: the peer has closed, as it should.
-            if error.partial or self._in_payload:
+            if error.partial or self._header:
                 self._reject_partial(error.partial)
         except ProtocolError as error:
             log.warning("closing the connection of %s: %s", self.peer, error)
@@ -59,7 +59,7 @@ class Connection:
             )
         except OSError as error:
             # A reset; what was sent before it may not have arrived.
-            if self._in_payload:
+            if self._header:
                 self._receiver.reject(
                     b"", peer=self.peer, reason="connection_lost", detail=str(error)
                 )
@@ -70,18 +70,16 @@ class Connection:
         read_exactly = self._reader.readexactly
         receiver = self._receiver
         receive = receiver.receive
+        max_frame_bytes = self._max_frame_bytes
         peer = self.peer
         while True:
-            header = await read_exactly(HEADER_BYTES)
-            self._in_payload = True
-            self._header = header
-            length = payload_length(header, self._max_frame_bytes)
-            payload = await read_exactly(length)
-            self._in_payload = False
-            self._frames += 1
-            receive(payload, peer=peer, hostname=hostname)
+            header = self._header = await read_exactly(HEADER_BYTES)
+            payload = await read_exactly(payload_length(header, max_frame_bytes))
+            self._header = b""
             if receiver.is_full:
                 await receiver.wait_for_room()
+            receive(payload, peer, hostname)
+            self._frames += 1
 
     def check_timeout(self, now: float, frame_timeout_seconds: float) -> None:
         """Close the connection when its present frame takes too long.
@@ -105,7 +103,7 @@ class Connection:
     def is_mid_frame(self) -> bool:
         """Whether a frame has begun to arrive and has not ended."""
         # A header's first bytes can only be seen in the reader's own buffer.
-        return self._in_payload or bool(self._reader._buffer)  # type: ignore[attr-defined]
+        return bool(self._header) or bool(self._reader._buffer)  # type: ignore[attr-defined]
 
     async def drain(self, seconds: float) -> None:
         """Read on until nothing more comes, `seconds` at most, then hang up.

@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Final, final
 
 from collector.emit.emitter import Emitter
 from collector.errors import DecodeError
@@ -26,6 +26,7 @@ OTHER_PEERS: Final = "other"
 STALL_CHECK_SECONDS: Final = 0.1
 
 
+@final
 class Receiver:
     """Decodes payloads, hands records to the emitter and the backlog, counts.
 
@@ -58,7 +59,7 @@ class Receiver:
         """Whether memory for waiting records is full."""
         return self._backlog is not None and self._backlog.is_full
 
-    def receive(self, payload: bytes, *, peer: str, hostname: str) -> None:
+    def receive(self, payload: bytes, peer: str, hostname: str) -> None:
         """Take one payload: a record to emit and store, or a reject.
 
         While the backlog is full the record is shed and counted; ask

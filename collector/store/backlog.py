@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, final
 
 from collector.record import Record
 from collector.store.rejects import Reject
@@ -23,6 +23,7 @@ class Batch:
     size_bytes: int
 
 
+@final
 class Backlog:
     """Holds records until they are stored, within bounds.
 

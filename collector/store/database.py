@@ -34,8 +34,10 @@ async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection
     Raises StoreError (SchemaTooNew) when it can't be used.
     """
     try:
+        # With this isolation level the sqlite3 module begins a transaction,
+        # with the write lock, before whatever writes first.
         database = await aiosqlite.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=64
+            path, timeout=BUSY_SECONDS, isolation_level="IMMEDIATE"
         )
     except sqlite3.Error as error:
         raise _cannot_open(path, error) from None

@@ -25,6 +25,16 @@ RECORD_COLUMNS: Final = (
     "stack_info",
     "extra",
 )
+# Texts that are often absent. They are handed over as '' and made NULL by
+# SQLite, because the sqlite3 module takes ten times as long for a None as for
+# a text, with the interpreter lock held (it looks for adapters).
+NULLABLE_COLUMNS: Final = (
+    "levelname",
+    "taskName",
+    "exc_text",
+    "stack_info",
+    "extra",
+)
 CALL_SITE_COLUMNS: Final = (
     "name",
     "pathname",
@@ -126,9 +136,9 @@ def row_parameters(
         if thread_id is None:
             missing.threads.add(thread)
         levelno = record.levelno
-        levelname: str | None = record.levelname
+        levelname = record.levelname
         if LEVEL_NAMES.get(levelno) == levelname:
-            levelname = None
+            levelname = ""
         parameters.append(record.created)
         parameters.append(record.received)
         parameters.append(call_site_id)
@@ -137,14 +147,18 @@ def row_parameters(
         parameters.append(levelno)
         parameters.append(levelname)
         parameters.append(record.message)
-        parameters.append(record.taskName)
-        parameters.append(record.exc_text)
-        parameters.append(record.stack_info)
-        parameters.append(record.extra)
+        parameters.append(record.taskName or "")
+        parameters.append(record.exc_text or "")
+        parameters.append(record.stack_info or "")
+        parameters.append(record.extra or "")
     return parameters
 
 
-def insert_sql(table: str, columns: tuple[str, ...], rows: int) -> str:
-    """Return an INSERT of `rows` rows with a parameter for each value."""
-    row = "(" + ",".join("?" * len(columns)) + ")"
-    return f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([row] * rows)}"
+def insert_records_sql(rows: int) -> str:
+    """Return an INSERT of `rows` records with a parameter for each value."""
+    values = ["nullif(?,'')" if c in NULLABLE_COLUMNS else "?" for c in RECORD_COLUMNS]
+    row = f"({','.join(values)})"
+    return (
+        f"INSERT INTO records ({','.join(RECORD_COLUMNS)}) "
+        f"VALUES {','.join([row] * rows)}"
+    )

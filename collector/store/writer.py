@@ -14,7 +14,7 @@ import aiosqlite
 import msgspec
 
 from collector.errors import StoreError
-from collector.record import Record
+from collector.record import RECORD_FIELDS, Record
 from collector.store.backlog import Backlog, Batch
 from collector.store.database import open_database
 from collector.store.failures import Failure, classify
@@ -22,18 +22,17 @@ from collector.store.rejects import Reject, make_reject
 from collector.store.rows import (
     CALL_SITE_COLUMNS,
     ORIGIN_COLUMNS,
-    RECORD_COLUMNS,
     THREAD_COLUMNS,
     Interned,
     Missing,
-    insert_sql,
+    insert_records_sql,
     row_parameters,
 )
 
 log = logging.getLogger("logcollector")
 
 # Rows of one INSERT: few sizes, so that SQLite keeps each statement prepared.
-ROWS_PER_STATEMENT: Final = (512, 128, 32, 8, 1)
+ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32, 8, 1)
 
 # Keys of one look-up of interned values; six parameters each stay far below
 # the least limit of parameters that SQLite is built with.
@@ -43,10 +42,12 @@ KEYS_PER_STATEMENT: Final = 100
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 5.0
 
-_INSERTS: Final = {
-    rows: insert_sql("records", RECORD_COLUMNS, rows) for rows in ROWS_PER_STATEMENT
-}
+_INSERTS: Final = {rows: insert_records_sql(rows) for rows in ROWS_PER_STATEMENT}
 _REJECT_COLUMNS: Final = tuple(Reject.__dataclass_fields__)
+_INSERT_REJECT: Final = (
+    f"INSERT INTO rejects ({','.join(_REJECT_COLUMNS)}) "
+    f"VALUES ({','.join('?' * len(_REJECT_COLUMNS))})"
+)
 
 
 class Writer:
@@ -183,32 +184,47 @@ class Writer:
             raise StoreError(f"{self._path}: {error}") from error
 
     async def _transaction(self, batch: Batch) -> None:
+        """Store a batch in one transaction, or nothing of it."""
         database = self._database
-        await database.execute("BEGIN IMMEDIATE")
         try:
-            start = 0
-            for rows in ROWS_PER_STATEMENT:
-                while len(batch.records) - start >= rows:
-                    await self._insert(batch.records[start : start + rows])
-                    start += rows
+            statements = await self._statements(batch.records)
+            # All at once, so that SQLite's thread goes from one to the next
+            # without waiting for this busy loop. Should SQLite roll back by
+            # itself after a failed one, the sqlite3 module begins another
+            # transaction for those that follow, which is rolled back below.
+            results = await asyncio.gather(
+                *[database.execute(sql, values) for sql, values in statements],
+                return_exceptions=True,
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
             if batch.rejects:
                 await self._insert_rejects(batch.rejects)
-            await database.execute("COMMIT")
+            await database.commit()
         except BaseException:
             self._interned.forget()
-            # SQLite has rolled back by itself after some errors.
-            if database.in_transaction:
-                await database.execute("ROLLBACK")
+            await database.rollback()
             raise
         self._interned.trim()
 
-    async def _insert(self, records: list[Record]) -> None:
-        missing = Missing()
-        parameters = row_parameters(records, self._interned, missing)
-        if missing.any():
-            await self._intern(missing)
-            parameters = row_parameters(records, self._interned, Missing())
-        await self._database.execute(_INSERTS[len(records)], parameters)
+    async def _statements(
+        self, records: list[Record]
+    ) -> list[tuple[str, list[object]]]:
+        """Return INSERTs for the records, having interned what is new in them."""
+        statements: list[tuple[str, list[object]]] = []
+        start = 0
+        for rows in ROWS_PER_STATEMENT:
+            while len(records) - start >= rows:
+                part = records[start : start + rows]
+                missing = Missing()
+                values = row_parameters(part, self._interned, missing)
+                if missing.any():
+                    await self._intern(missing)
+                    values = row_parameters(part, self._interned, Missing())
+                statements.append((_INSERTS[rows], values))
+                start += rows
+        return statements
 
     async def _intern(self, missing: Missing) -> None:
         """Store new values and learn the ids of all that are missing."""
@@ -248,10 +264,9 @@ class Writer:
         return {tuple(row[1:]): row[0] for row in found}
 
     async def _insert_rejects(self, rejects: list[Reject]) -> None:
-        sql = insert_sql("rejects", _REJECT_COLUMNS, 1)
         for reject in rejects:
             await self._database.execute(
-                sql, [getattr(reject, column) for column in _REJECT_COLUMNS]
+                _INSERT_REJECT, [getattr(reject, column) for column in _REJECT_COLUMNS]
             )
         await self._database.execute(
             "DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?",
@@ -266,7 +281,7 @@ def refused(record: Record, error: Exception) -> Reject:
     """
     document = {
         name: getattr(record, name)
-        for name in Record.__slots__
+        for name in RECORD_FIELDS
         if name not in ("started", "received", "peer")
     }
     payload = msgspec.json.encode(document)
