@@ -22,7 +22,7 @@ COMPILED = [
     "collector/wire/opaque.py",
     "collector/wire/pickles.py",
     "collector/wire/plain.py",
-    "collector/wire/runs.py",
+    "collector/wire/stock.py",
 ]
 
 

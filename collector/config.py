@@ -73,7 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count, _about("Open connections of one address.")
     ] = 1024
     decode_max_operations: Annotated[
-        Count, _about("Opcodes of a pickle, or values of a document, that are read.")
+        Annotated[int, Meta(ge=1000)],
+        _about("Opcodes of a pickle, or values of a document, that are read."),
     ] = 50_000
     decode_max_items: Annotated[
         Count, _about("Values kept of one attribute; more are cut off.")

@@ -8,7 +8,7 @@ from typing import Final
 
 from collector.errors import ProtocolError
 from collector.intake.receiver import Receiver
-from collector.wire.frames import HEADER_BYTES, payload_length
+from collector.wire.frames import HEADER_BYTES, frame_too_large
 
 log = logging.getLogger("logcollector")
 
@@ -70,11 +70,15 @@ class Connection:
         read_exactly = self._reader.readexactly
         receiver = self._receiver
         receive = receiver.receive
+        from_bytes = int.from_bytes
         max_frame_bytes = self._max_frame_bytes
         peer = self.peer
         while True:
             header = self._header = await read_exactly(HEADER_BYTES)
-            payload = await read_exactly(payload_length(header, max_frame_bytes))
+            length = from_bytes(header, "big")
+            if length > max_frame_bytes:
+                raise frame_too_large(header, max_frame_bytes)
+            payload = await read_exactly(length)
             self._header = b""
             if receiver.is_full:
                 await receiver.wait_for_room()

@@ -13,10 +13,9 @@ from collector.record import LEVEL_NAMES, Record
 
 RECORD_COLUMNS: Final = (
     "created",
-    "received",
+    "delay_ms",
     "call_site_id",
     "origin_id",
-    "thread_id",
     "levelno",
     "levelname",
     "message",
@@ -43,12 +42,18 @@ CALL_SITE_COLUMNS: Final = (
     "filename",
     "module",
 )
-ORIGIN_COLUMNS: Final = ("hostname", "process", "processName", "started", "peer")
-THREAD_COLUMNS: Final = ("thread", "threadName")
+ORIGIN_COLUMNS: Final = (
+    "hostname",
+    "process",
+    "processName",
+    "started",
+    "peer",
+    "thread",
+    "threadName",
+)
 
 CallSite = tuple[str, str, int, str, str, str]
-Origin = tuple[str, int, str, float, str]
-Thread = tuple[int, str]
+Origin = tuple[str, int, str, float, str, int, str]
 
 # A peer can make up names without end; memory must not follow.
 MAX_INTERNED: Final = 20_000
@@ -65,13 +70,11 @@ class Interned:
     def __init__(self) -> None:
         self.call_sites: dict[CallSite, int] = {}
         self.origins: dict[Origin, int] = {}
-        self.threads: dict[Thread, int] = {}
 
     def forget(self) -> None:
         """Drop all ids: after a rollback they may not be in the database."""
         self.call_sites.clear()
         self.origins.clear()
-        self.threads.clear()
 
     def trim(self) -> None:
         """Keep the tables within their bound."""
@@ -79,8 +82,6 @@ class Interned:
             self.call_sites.clear()
         if len(self.origins) > MAX_INTERNED:
             self.origins.clear()
-        if len(self.threads) > MAX_INTERNED:
-            self.threads.clear()
 
 
 @final
@@ -90,11 +91,10 @@ class Missing:
     def __init__(self) -> None:
         self.call_sites: set[CallSite] = set()
         self.origins: set[Origin] = set()
-        self.threads: set[Thread] = set()
 
     def any(self) -> bool:
         """Tell whether anything is missing."""
-        return bool(self.call_sites) or bool(self.origins) or bool(self.threads)
+        return bool(self.call_sites) or bool(self.origins)
 
 
 def row_parameters(
@@ -107,7 +107,6 @@ def row_parameters(
     """
     call_sites = interned.call_sites
     origins = interned.origins
-    threads = interned.threads
     parameters: list[object] = []
     for record in records:
         call_site = (
@@ -127,23 +126,20 @@ def row_parameters(
             record.processName,
             record.started,
             record.peer,
+            record.thread,
+            record.threadName,
         )
         origin_id = origins.get(origin)
         if origin_id is None:
             missing.origins.add(origin)
-        thread = (record.thread, record.threadName)
-        thread_id = threads.get(thread)
-        if thread_id is None:
-            missing.threads.add(thread)
         levelno = record.levelno
         levelname = record.levelname
         if LEVEL_NAMES.get(levelno) == levelname:
             levelname = ""
         parameters.append(record.created)
-        parameters.append(record.received)
+        parameters.append(delay_ms(record.created, record.received))
         parameters.append(call_site_id)
         parameters.append(origin_id)
-        parameters.append(thread_id)
         parameters.append(levelno)
         parameters.append(levelname)
         parameters.append(record.message)
@@ -152,6 +148,12 @@ def row_parameters(
         parameters.append(record.stack_info or "")
         parameters.append(record.extra or "")
     return parameters
+
+
+def delay_ms(created: float, received: float) -> int:
+    """Return how many milliseconds after its creation a record was received."""
+    delay = (received - created) * 1000.0
+    return int(delay + 0.5) if delay >= 0.0 else -int(0.5 - delay)
 
 
 def insert_records_sql(rows: int) -> str:

@@ -22,7 +22,6 @@ from collector.store.rejects import Reject, make_reject
 from collector.store.rows import (
     CALL_SITE_COLUMNS,
     ORIGIN_COLUMNS,
-    THREAD_COLUMNS,
     Interned,
     Missing,
     insert_records_sql,
@@ -34,7 +33,7 @@ log = logging.getLogger("logcollector")
 # Rows of one INSERT: few sizes, so that SQLite keeps each statement prepared.
 ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32, 8, 1)
 
-# Keys of one look-up of interned values; six parameters each stay far below
+# Keys of one look-up of interned values; seven parameters each stay far below
 # the least limit of parameters that SQLite is built with.
 KEYS_PER_STATEMENT: Final = 100
 
@@ -237,7 +236,6 @@ class Writer:
                 interned.call_sites,
             ),
             ("origins", ORIGIN_COLUMNS, list(missing.origins), interned.origins),
-            ("threads", THREAD_COLUMNS, list(missing.threads), interned.threads),
         ):
             for start in range(0, len(values), KEYS_PER_STATEMENT):
                 found = await self._intern_values(

@@ -9,6 +9,7 @@ from collector.wire.messagepack import MessagePackReader
 from collector.wire.opaque import Global, Instance
 from collector.wire.pickles import PickleReader
 from collector.wire.plain import dotted_name, is_maker, plain
+from collector.wire.stock import StockReader
 
 
 class Decoder:
@@ -20,6 +21,7 @@ class Decoder:
 
     def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
+        self._stock = StockReader()
         self._pickles = PickleReader(limits)
         self._messagepack = MessagePackReader(limits)
 
@@ -32,6 +34,9 @@ class Decoder:
         """
         if not payload:
             raise DecodeError("empty", "a frame without payload")
+        attributes = self._stock.read(payload)
+        if attributes is not None:
+            return attributes
         first = payload[0]
         value: object
         if 0x81 <= first <= 0x8F or first in (0xDE, 0xDF):

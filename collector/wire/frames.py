@@ -28,19 +28,15 @@ _FOREIGN_STARTS: Final = (
 )
 
 
-def payload_length(header: bytes, max_frame_bytes: int) -> int:
-    """Return how many bytes of payload follow the 4 bytes of `header`.
+def frame_too_large(header: bytes, max_frame_bytes: int) -> FrameTooLarge:
+    """Return the error for a header whose length is over the limit.
 
-    Raises FrameTooLarge for a length over the limit; as the stream can't be
-    trusted any more, its detail says what the bytes look like.
+    As the stream can't be trusted any more, it says what the bytes look like.
     """
-    length = int.from_bytes(header, "big")
-    if length > max_frame_bytes:
-        raise FrameTooLarge(
-            f"a length of {length} bytes is over the limit of {max_frame_bytes}; "
-            f"it looks like {guess(header, max_frame_bytes)}"
-        )
-    return length
+    return FrameTooLarge(
+        f"a length of {int.from_bytes(header, 'big')} bytes is over the limit of "
+        f"{max_frame_bytes}; it looks like {guess(header, max_frame_bytes)}"
+    )
 
 
 def guess(header: bytes, max_frame_bytes: int) -> str:

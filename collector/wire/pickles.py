@@ -24,18 +24,8 @@ from typing import Final, final
 from collector.errors import DecodeError
 from collector.wire.limits import DecodeLimits
 from collector.wire.opaque import MAX_KEY_CHARS, Global, Instance, key_text
-from collector.wire.runs import (
-    CREATED_KEY,
-    MESSAGE_KEY,
-    PROCESS_KEY,
-    STAMPS,
-    STOCK_START,
-    STOCK_START_BYTES,
-    RunTable,
-    is_stamps,
-)
 
-# Other short texts (attribute names, levels, paths) come again in every record:
+# Short texts (attribute names, levels, paths) come again in every record:
 # reading them from a table is faster than decoding, and their hash is kept.
 TEXTS_KEPT: Final = 4096
 TEXT_KEPT_BYTES: Final = 64
@@ -63,7 +53,6 @@ class PickleReader:
         self._max_text_bytes: int = limits.max_text_bytes
         self._texts: dict[bytes, str] = {}
         self._text_bytes: int = 0
-        self._runs: RunTable = RunTable()
 
     def read(self, data: bytes) -> object:
         """Return the one value that the pickle `data` holds.
@@ -130,10 +119,6 @@ class PickleReader:
         memo: list[object] = []
         far_memo: dict[int, object] = {}
         operations = 0
-        if data.startswith(STOCK_START):
-            memo.append({})
-            marked.append([memo[0]])
-            pos = self._read_stock(data, stack, memo)
         while True:
             if operations > self._max_operations:
                 raise DecodeError(
@@ -423,37 +408,6 @@ class PickleReader:
                 )
             else:
                 raise _malformed(f"0x{op:02x} at byte {pos - 1} is no opcode")
-
-    def _read_stock(
-        self, data: bytes, stack: list[object], memo: list[object]
-    ) -> int:
-        """Read the beginning of a stock record, as far as it is as expected.
-
-        Does what the opcodes up to the returned position do, no more and no
-        less: runs that are known at once, and between them the values that
-        vary from record to record.
-        """
-        runs = self._runs
-        pos = runs.take(data, STOCK_START_BYTES, MESSAGE_KEY, stack, memo)
-        if pos == STOCK_START_BYTES or data[pos] != 0x58:
-            return pos
-        start = pos + 5
-        length = _four(data, pos + 1)
-        if length > len(data) - start:
-            raise _claims(length, len(data) - start)
-        stack.append(self._text(data, start, start + length))
-        pos = start + length
-        if data[pos] != 0x71 or data[pos + 1] != len(memo):
-            return pos
-        memo.append(stack[-1])
-        start = pos + 2
-        pos = runs.take(data, start, CREATED_KEY, stack, memo)
-        if pos == start or not is_stamps(data, pos, len(memo)):
-            return pos
-        created, msecs, relative = STAMPS.unpack_from(data, pos)
-        stack += [created, "msecs", msecs, "relativeCreated", relative]
-        memo += ["msecs", "relativeCreated"]
-        return runs.take(data, pos + STAMPS.size, PROCESS_KEY, stack, memo)
 
     def _line_text(self, data: bytes, pos: int) -> tuple[str, int]:
         end = _line_end(data, pos)
