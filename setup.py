@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -22,6 +23,7 @@ COMPILED = [
     "collector/wire/opaque.py",
     "collector/wire/pickles.py",
     "collector/wire/plain.py",
+    "collector/wire/standard_types.py",
     "collector/wire/stock.py",
 ]
 
@@ -36,8 +38,7 @@ class OptionalBuild(build_ext):
             print(f"not compiled, will run interpreted: {error}", file=sys.stderr)
             # Half of them would not import.
             for output in self.get_outputs():
-                if os.path.exists(output):
-                    os.remove(output)
+                Path(output).unlink(missing_ok=True)
             self.extensions = []
 
 

@@ -37,7 +37,7 @@ def parse_address(text: str) -> Address:
 
     Raises ValueError that says what is wrong.
     """
-    if text.startswith("unix:") or text.startswith("/"):
+    if text.startswith(("unix:", "/")):
         path = text.removeprefix("unix:")
         if not path or "\0" in path or len(path.encode()) > 107:
             raise ValueError("a socket's path has 1 to 107 bytes")

@@ -253,8 +253,12 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
         key = name.removeprefix(ENVIRONMENT_PREFIX)
         if key == name or key == "CONFIG":
             continue
-        values[name] = text.split(",") if key == "LISTEN" and text else text
+        values[name] = _list(text) if key == "LISTEN" else text
     return values
+
+
+def _list(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")] if text else []
 
 
 def _checked(
@@ -272,8 +276,6 @@ def _checked(
             raise ConfigError(shown, "unknown setting", _nearest(key, hints, name))
         if key == "logging" and not strict:
             raise ConfigError(shown, "can only be set in the settings file")
-        if key == "listen" and value == "":
-            value = []
         try:
             checked[key] = msgspec.convert(value, hints[key], strict=strict)
             _check_value(key, checked[key])

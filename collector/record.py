@@ -244,8 +244,7 @@ class _Normaliser:
             # Hundredths: finer digits differ from record to record, as the
             # two clock readings behind them are rounded.
             started = int((created - relative / 1000.0) * 100.0 + 0.5) / 100.0
-            if started < 0.0:
-                started = 0.0
+            started = max(started, 0.0)
 
         levelno = self._levelno()
         levelname = self._name("levelname")
@@ -284,7 +283,7 @@ class _Normaliser:
             started=started,
             thread=thread,
             threadName=thread_name,
-            taskName=task_name if task_name else None,
+            taskName=task_name or None,
             pathname=pathname,
             filename=filename,
             module=module,
@@ -435,9 +434,7 @@ class _ExtraWalk:
         left = self._chars
         if len(text) > left:
             text = text[:left] + CUT
-        self._chars = left - len(text)
-        if self._chars < 0:
-            self._chars = 0
+        self._chars = max(0, left - len(text))
         return clean(text)
 
 

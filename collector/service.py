@@ -57,7 +57,8 @@ class Service:
     """The whole daemon, run once within an event loop.
 
     `environment` holds what a service manager tells (sockets, readiness,
-    watchdog), which is taken out of it. `reload_settings` returns new settings for SIGHUP, or raises ConfigError.
+    watchdog), which is taken out of it. `reload_settings` returns new settings
+    for SIGHUP, or raises ConfigError.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class Service:
         ]
         # 2. The store.
         if settings.db:
-            path = Path(settings.db).absolute()
+            path = Path(settings.db).absolute()  # noqa: ASYNC240 - no I/O
             database = await open_database(path, synchronous=settings.synchronous)
             self._backlog = Backlog(
                 high_records=settings.queue_high_records,
@@ -223,7 +224,8 @@ class Service:
 
     def reload(self) -> None:
         """Read the settings again and reopen files; bad ones change nothing."""
-        assert self._receiver is not None and self._listener is not None
+        assert self._receiver is not None
+        assert self._listener is not None
         self._notifier.send(
             f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
         )
@@ -239,7 +241,8 @@ class Service:
         self._notifier.send(f"READY=1\nSTATUS={self.status()}")
 
     def _apply(self, settings: Settings) -> None:
-        assert self._receiver is not None and self._listener is not None
+        assert self._receiver is not None
+        assert self._listener is not None
         fixed = [
             key
             for key in FIXED_SETTINGS

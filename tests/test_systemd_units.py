@@ -28,7 +28,9 @@ def systemd_version() -> int | None:
     program = shutil.which("systemd-analyze")
     if program is None:
         return None
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=False
+    )
     found = re.match(r"systemd (\d+)", said.stdout)
     return int(found.group(1)) if found else None
 
@@ -94,7 +96,9 @@ def test_verify_would_notice_a_misspelt_key(installable: Path) -> None:
     for unit, section in ((SERVICE, "Service"), (SOCKET, "Socket")):
         copy = installable / unit.name
         text = copy.read_text(encoding="utf-8")
-        copy.write_text(text.replace(f"\n[{section}]\n", f"\n[{section}]\nNoSuchKey=1\n"))
+        copy.write_text(
+            text.replace(f"\n[{section}]\n", f"\n[{section}]\nNoSuchKey=1\n")
+        )
 
     said = systemd_analyze(
         "verify", "--man=no", installable / SERVICE.name, installable / SOCKET.name
@@ -112,7 +116,8 @@ def test_the_service_is_confined() -> None:
 
     assert said.returncode == 0, said.stderr
     rating = re.search(
-        rf"Overall exposure level for {re.escape(SERVICE.name)}: (\d+\.\d+)", said.stdout
+        rf"Overall exposure level for {re.escape(SERVICE.name)}: (\d+\.\d+)",
+        said.stdout,
     )
     assert rating, said.stdout
     assert float(rating.group(1)) <= MAX_EXPOSURE, said.stdout
@@ -125,7 +130,9 @@ def test_both_units_admit_the_same_peers() -> None:
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["present", "absent"])
-def test_the_settings_file_is_named_only_when_it_exists(tmp_path: Path, *, exists: bool) -> None:
+def test_the_settings_file_is_named_only_when_it_exists(
+    tmp_path: Path, *, exists: bool
+) -> None:
     """Without a config.toml the service starts on its defaults, with one it reads it."""
     config = tmp_path / "config.toml"
     environment = tmp_path / "environment"

@@ -45,7 +45,7 @@ CONFIRM_SECONDS: Final = 10.0
     metavar="KEY=VALUE",
     help="An extra attribute; numbers, true, false and JSON are taken as such.",
 )
-def command(
+def command(  # noqa: PLR0917 - click passes by name
     message: tuple[str, ...],
     to: str,
     port: int | None,

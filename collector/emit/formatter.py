@@ -106,7 +106,7 @@ class CollectorFormatter(logging.Formatter):
             "msecs": lambda created: created % 1 * 1000,
         }
         if self._logname is not None:
-            replacements["name"] = lambda name: self._logname
+            replacements["name"] = lambda _: self._logname
         replaced = [
             (place, replacements[name])
             for place, name in enumerate(names)

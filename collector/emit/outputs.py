@@ -30,9 +30,11 @@ class Output(Protocol):
     records of that call count as dropped.
     """
 
-    def write(self, records: Sequence[Record]) -> None: ...
+    def write(self, records: Sequence[Record]) -> None:
+        """Show the records."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of what was opened."""
 
 
 class StreamOutput:

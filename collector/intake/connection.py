@@ -107,7 +107,8 @@ class Connection:
     def is_mid_frame(self) -> bool:
         """Whether a frame has begun to arrive and has not ended."""
         # A header's first bytes can only be seen in the reader's own buffer.
-        return bool(self._header) or bool(self._reader._buffer)  # type: ignore[attr-defined]
+        buffered: bytearray = vars(self._reader)["_buffer"]
+        return bool(self._header) or bool(buffered)
 
     async def drain(self, seconds: float) -> None:
         """Read on until nothing more comes, `seconds` at most, then hang up.

@@ -96,7 +96,7 @@ class Listener:
         for address in self.addresses:
             if self._owns_sockets and isinstance(address, UnixAddress):
                 with contextlib.suppress(OSError):
-                    Path(address.path).unlink()
+                    Path(address.path).unlink()  # noqa: ASYNC240 - quick
         connections = dict(self._connections)
         await asyncio.gather(*[c.drain(seconds) for c in connections])
         if connections:

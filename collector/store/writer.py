@@ -16,7 +16,6 @@ import msgspec
 from collector.errors import StoreError
 from collector.record import RECORD_FIELDS, Record
 from collector.store.backlog import Backlog, Batch
-from collector.store.database import open_database
 from collector.store.failures import Failure, classify
 from collector.store.rejects import Reject, make_reject
 from collector.store.rows import (
@@ -197,7 +196,7 @@ class Writer:
             )
             for result in results:
                 if isinstance(result, BaseException):
-                    raise result
+                    raise result  # noqa: TRY301 - it was raised over there
             if batch.rejects:
                 await self._insert_rejects(batch.rejects)
             await database.commit()

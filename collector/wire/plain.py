@@ -9,18 +9,30 @@ class name under "@class" and its fields.
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
-import uuid
-from collections.abc import Callable
 from typing import Final
 
 from collector.wire.limits import DecodeLimits
 from collector.wire.opaque import Global, Instance, key_text
+from collector.wire.standard_types import READERS, uuid_text
 
 CUT: Final = "…"
 CYCLE: Final = "<cycle>"
 MAX_NAME_CHARS: Final = 256
+
+BYTES_NAMES: Final = frozenset(
+    {"_codecs.encode", "builtins.bytes", "builtins.bytearray"}
+)
+MAPPINGS: Final = frozenset(
+    {
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "collections.Counter",
+        "builtins.dict",
+    }
+)
+SEQUENCES: Final = frozenset(
+    {"builtins.set", "builtins.frozenset", "builtins.list", "collections.deque"}
+)
 
 # Names that pickles of Python 2 and of protocols below 3 use.
 OLD_NAMES: Final = {
@@ -37,7 +49,7 @@ def dotted_name(name: Global) -> str:
     text = f"{name.module[:MAX_NAME_CHARS]}.{name.name[:MAX_NAME_CHARS]}"
     if text in OLD_NAMES:
         return OLD_NAMES[text]
-    module, dot, rest = text.partition(".")
+    module, _, rest = text.partition(".")
     if module in ("__builtin__", "exceptions"):
         return f"builtins.{rest}"
     return text
@@ -104,11 +116,13 @@ class _Walk:
         return result
 
     def _instance(self, instance: Instance, depth: int) -> object:
-        name = self._callee(instance, depth)
+        name = self._callee(instance)
         args = instance.args
+        if name in BYTES_NAMES:
+            return _encoded(instance).decode("utf-8", "backslashreplace")
         reader = READERS.get(name)
         if reader is not None:
-            found = reader(self.visit_args(args, depth), instance)
+            found = reader(self._arguments(args, depth), instance.state)
             if found is not NotImplemented:
                 return found
         if name == "copyreg._reconstructor" and isinstance(args, tuple):
@@ -124,7 +138,7 @@ class _Walk:
             return self.visit(args[0], depth + 1)  # type: ignore[index]
         return self._fields(name, args, instance, depth)
 
-    def visit_args(self, args: object, depth: int) -> list[object]:
+    def _arguments(self, args: object, depth: int) -> list[object]:
         """Return the arguments of a call as plain values, bytes kept."""
         if not isinstance(args, tuple):
             return []
@@ -140,7 +154,7 @@ class _Walk:
     def _name(self, callee: object) -> str:
         return _name_of(callee) or "<unnamed>"
 
-    def _callee(self, instance: Instance, depth: int) -> str:
+    def _callee(self, instance: Instance) -> str:
         callee = instance.callee
         if (
             isinstance(callee, Instance)
@@ -160,7 +174,8 @@ class _Walk:
             return self._fields("copyreg._reconstructor", args, instance, depth)
         name, base, value = self._name(args[0]), self._name(args[1]), args[2]
         if name == "uuid.UUID":
-            return _uuid([], instance)
+            found = uuid_text(instance.state)
+            return name if found is NotImplemented else found
         if base in ("builtins.str", "builtins.int", "builtins.float"):
             if not isinstance(instance.state, dict) or not instance.state:
                 return self.visit(value, depth + 1)
@@ -254,7 +269,7 @@ def _is_member(name: str, args: object, instance: Instance) -> bool:
     )
 
 
-def _encoded(instance: Instance) -> object:
+def _encoded(instance: Instance) -> bytes:
     """Return the bytes that a pickle below protocol 3 spells as a call."""
     args = instance.args
     if not isinstance(args, tuple) or not args:
@@ -271,195 +286,3 @@ def _encoded_text(args: object) -> bytes:
     if not isinstance(args, tuple) or not args or not isinstance(args[0], str):
         return b""
     return args[0].encode("latin-1", "backslashreplace")
-
-
-def _bytes(args: list[object], instance: Instance) -> object:
-    found = _encoded(instance)
-    return (
-        found.decode("utf-8", "backslashreplace")
-        if isinstance(found, bytes)
-        else NotImplemented
-    )
-
-
-def _datetime(args: list[object], instance: Instance) -> object:
-    raw = args[0] if args else None
-    if not isinstance(raw, bytes) or len(raw) != 10:
-        return NotImplemented
-    micro = int.from_bytes(raw[7:10], "big")
-    try:
-        text = datetime.datetime(
-            raw[0] * 256 + raw[1],
-            # The highest bit of the month tells the second of two equal times.
-            raw[2] & 0x7F,
-            raw[3],
-            raw[4],
-            raw[5],
-            raw[6],
-            micro,
-        ).isoformat()
-    except ValueError:
-        return NotImplemented
-    zone = args[1] if len(args) > 1 else None
-    return text + _zone_suffix(zone)
-
-
-def _zone_suffix(zone: object) -> str:
-    if zone is None:
-        return ""
-    if isinstance(zone, str) and zone.startswith(("UTC+", "UTC-")):
-        return zone[3:]
-    return f"[{zone}]" if isinstance(zone, str) else ""
-
-
-def _date(args: list[object], instance: Instance) -> object:
-    raw = args[0] if args else None
-    if not isinstance(raw, bytes) or len(raw) != 4:
-        return NotImplemented
-    try:
-        return datetime.date(raw[0] * 256 + raw[1], raw[2], raw[3]).isoformat()
-    except ValueError:
-        return NotImplemented
-
-
-def _time(args: list[object], instance: Instance) -> object:
-    raw = args[0] if args else None
-    if not isinstance(raw, bytes) or len(raw) != 6:
-        return NotImplemented
-    micro = int.from_bytes(raw[3:6], "big")
-    try:
-        text = datetime.time(raw[0] & 0x7F, raw[1], raw[2], micro).isoformat()
-    except ValueError:
-        return NotImplemented
-    return text + _zone_suffix(args[1] if len(args) > 1 else None)
-
-
-def _timedelta(args: list[object], instance: Instance) -> object:
-    """Return seconds: a number that queries can compare."""
-    numbers = [n for n in args if isinstance(n, int) and abs(n) < 10**12]
-    if len(numbers) != 3 or len(args) != 3:
-        return NotImplemented
-    return numbers[0] * 86400 + numbers[1] + numbers[2] / 1_000_000
-
-
-def _timezone(args: list[object], instance: Instance) -> object:
-    """Return UTC with the offset, as in ISO times; the first argument is in s."""
-    if not args or not isinstance(args[0], (int, float)) or abs(args[0]) >= 86400:
-        return NotImplemented
-    minutes, seconds = divmod(abs(int(args[0])), 60)
-    sign = "-" if args[0] < 0 else "+"
-    text = f"UTC{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    return text + (f":{seconds:02d}" if seconds else "")
-
-
-def _zoneinfo(args: list[object], instance: Instance) -> object:
-    return args[0] if args and isinstance(args[0], str) else NotImplemented
-
-
-def _text_of_first(args: list[object], instance: Instance) -> object:
-    return args[0] if args and isinstance(args[0], str) else NotImplemented
-
-
-def _uuid(args: list[object], instance: Instance) -> object:
-    number = instance.state.get("int") if isinstance(instance.state, dict) else None
-    if isinstance(number, int) and 0 <= number < 1 << 128:
-        return str(uuid.UUID(int=number))
-    return NotImplemented
-
-
-def _complex(args: list[object], instance: Instance) -> object:
-    if len(args) == 2 and isinstance(args[0], float) and isinstance(args[1], float):
-        return str(complex(args[0], args[1])).strip("()")
-    return NotImplemented
-
-
-def _address(args: list[object], instance: Instance) -> object:
-    """Return the text of an IP address, which pickles hold as text or number."""
-    value = args[0] if args else None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and 0 <= value < 1 << 128:
-        version6 = _name_of(instance.callee).endswith("IPv6Address")
-        if version6 or value >= 1 << 32:
-            return str(ipaddress.IPv6Address(value))
-        return str(ipaddress.IPv4Address(value))
-    return NotImplemented
-
-
-def _posix_path(args: list[object], instance: Instance) -> object:
-    return _joined(args, "/")
-
-
-def _windows_path(args: list[object], instance: Instance) -> object:
-    return _joined(args, "\\")
-
-
-def _joined(args: list[object], separator: str) -> object:
-    parts = [part for part in args if isinstance(part, str)]
-    if len(parts) != len(args):
-        return NotImplemented
-    if not parts:
-        return "."
-    # The first part of an absolute path ends in the separator already.
-    if len(parts) > 1 and parts[0].endswith(separator):
-        return parts[0] + separator.join(parts[1:])
-    return separator.join(parts)
-
-
-def _range(args: list[object], instance: Instance) -> object:
-    if all(isinstance(arg, int) and arg.bit_length() <= 64 for arg in args):
-        return f"range({', '.join(map(str, args))})"
-    return NotImplemented
-
-
-BYTES_NAMES: Final = frozenset(
-    {"_codecs.encode", "builtins.bytes", "builtins.bytearray"}
-)
-MAPPINGS: Final = frozenset(
-    {
-        "collections.OrderedDict",
-        "collections.defaultdict",
-        "collections.Counter",
-        "builtins.dict",
-    }
-)
-SEQUENCES: Final = frozenset(
-    {"builtins.set", "builtins.frozenset", "builtins.list", "collections.deque"}
-)
-
-Reader = Callable[[list[object], Instance], object]
-
-# How the pickle of a standard type is read as its value: from the arguments
-# (plain, but bytes kept) and the instance. NotImplemented: not as expected.
-READERS: Final[dict[str, Reader]] = {
-    "_codecs.encode": _bytes,
-    "builtins.bytes": _bytes,
-    "builtins.bytearray": _bytes,
-    "builtins.complex": _complex,
-    "builtins.range": _range,
-    "datetime.datetime": _datetime,
-    "datetime.date": _date,
-    "datetime.time": _time,
-    "datetime.timedelta": _timedelta,
-    "datetime.timezone": _timezone,
-    "zoneinfo.ZoneInfo._unpickle": _zoneinfo,
-    "decimal.Decimal": _text_of_first,
-    "fractions.Fraction": _text_of_first,
-    "uuid.UUID": _uuid,
-    "ipaddress.IPv4Address": _address,
-    "ipaddress.IPv6Address": _address,
-    "ipaddress.IPv4Network": _address,
-    "ipaddress.IPv6Network": _address,
-    "ipaddress.IPv4Interface": _address,
-    "ipaddress.IPv6Interface": _address,
-    "pathlib.PosixPath": _posix_path,
-    "pathlib.PurePosixPath": _posix_path,
-    "pathlib.Path": _posix_path,
-    "pathlib.PurePath": _posix_path,
-    "pathlib.WindowsPath": _windows_path,
-    "pathlib.PureWindowsPath": _windows_path,
-    "pathlib._local.PosixPath": _posix_path,
-    "pathlib._local.PurePosixPath": _posix_path,
-    "pathlib._local.WindowsPath": _windows_path,
-    "pathlib._local.PureWindowsPath": _windows_path,
-}
