@@ -136,17 +136,19 @@ def row_parameters(
         levelname = record.levelname
         if LEVEL_NAMES.get(levelno) == levelname:
             levelname = ""
-        parameters.append(record.created)
-        parameters.append(delay_ms(record.created, record.received))
-        parameters.append(call_site_id)
-        parameters.append(origin_id)
-        parameters.append(levelno)
-        parameters.append(levelname)
-        parameters.append(record.message)
-        parameters.append(record.taskName or "")
-        parameters.append(record.exc_text or "")
-        parameters.append(record.stack_info or "")
-        parameters.append(record.extra or "")
+        parameters += (
+            record.created,
+            delay_ms(record.created, record.received),
+            call_site_id,
+            origin_id,
+            levelno,
+            levelname,
+            record.message,
+            record.taskName or "",
+            record.exc_text or "",
+            record.stack_info or "",
+            record.extra or "",
+        )
     return parameters
 
 

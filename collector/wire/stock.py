@@ -6,9 +6,10 @@ three runs of opcodes that are looked up whole, with the values that vary
 between them: the message, three times, the process, extra attributes.
 
 A shortcut beside the machine in pickles.py, and never more than that: it
-takes only opcodes that push a number, a short text or None (and memoizes
-nothing, as nothing is fetched again), and leaves every other payload, also
-every malformed one, to the machine. Both read the same attributes.
+takes only opcodes that make numbers, short texts, None, and small lists and
+dictionaries of these (and memoizes nothing, as nothing is fetched again), and
+leaves every other payload, also every malformed one, to the machine. Both
+read the same attributes.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ MAX_KEPT: Final = 4096
 MAX_TEXT_BYTES: Final = 65536
 MAX_DIGITS: Final = 24
 
-# More attributes than this are for the machine, which counts its operations.
+# More values than this are for the machine, which counts its operations; it
+# bounds how deep they nest, too.
 MAX_EXTRA: Final = 100
 
 
@@ -70,7 +72,7 @@ class StockReader:
     def read(self, data: bytes) -> dict[str, object] | None:
         """Return the attributes in `data`; None where the machine must read it.
 
-        The attributes are None, bool, int, float or str.
+        The attributes are plain values, as `plain` makes them.
         """
         if not data.startswith(START):
             return None
@@ -113,6 +115,7 @@ class StockReader:
         attributes["relativeCreated"] = relative
         scanner = self._scanner
         scanner.pos = end
+        scanner.left = MAX_EXTRA
         attributes["process"] = scanner.value(data)
         return scanner.attributes(data, attributes)
 
@@ -155,6 +158,7 @@ class _Scanner:
 
     def __init__(self) -> None:
         self.pos: int = 0
+        self.left: int = MAX_EXTRA
 
     def run(self, raw: bytes) -> Run | None:
         """Read a run: names and values, and one name at its end."""
@@ -172,13 +176,9 @@ class _Scanner:
         self, data: bytes, attributes: dict[str, object]
     ) -> dict[str, object] | None:
         """Add names and values up to the end of the pickle."""
-        count = 0
         while data[self.pos] == 0x58:  # BINUNICODE
             name = self._name(data)
             attributes[name] = self.value(data)
-            count += 1
-            if count > MAX_EXTRA:
-                return None
         # SETITEMS, STOP and nothing behind.
         if data[self.pos] != 0x75 or data[self.pos + 1] != 0x2E:
             return None
@@ -192,6 +192,9 @@ class _Scanner:
 
     def value(self, data: bytes) -> object:
         """Read one value."""
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("too many values for this shortcut")
         op = data[self.pos]
         start = self.pos + 1
         if op == 0x58:  # BINUNICODE, then BINPUT
@@ -229,7 +232,40 @@ class _Scanner:
             if digits == b"01\n" or digits == b"00\n":
                 self.pos = start + 3
                 return digits == b"01\n"
+        if op == 0x7D:  # EMPTY_DICT, then BINPUT
+            return self._dict(data)
+        if op == 0x5D:  # EMPTY_LIST, then BINPUT
+            return self._list(data)
         raise ValueError("not taken here")
+
+    def _dict(self, data: bytes) -> dict[str, object]:
+        self._container(data)
+        result: dict[str, object] = {}
+        if data[self.pos] == 0x28:  # MARK
+            self.pos += 1
+            while data[self.pos] != 0x75:  # SETITEMS
+                name = self._name(data)
+                result[name] = self.value(data)
+            self.pos += 1
+        return result
+
+    def _list(self, data: bytes) -> list[object]:
+        self._container(data)
+        result: list[object] = []
+        if data[self.pos] == 0x28:  # MARK
+            self.pos += 1
+            while data[self.pos] != 0x65:  # APPENDS
+                result.append(self.value(data))
+            self.pos += 1
+        return result
+
+    def _container(self, data: bytes) -> None:
+        # A container of one item has no MARK. It is taken for an empty one
+        # here, and then the item's own end is taken for nothing known: such
+        # records are left to the machine.
+        if data[self.pos + 1] != 0x71:  # BINPUT
+            raise ValueError("not taken here")
+        self.pos += 3
 
 
 def _run_end(data: bytes, start: int, name: bytes) -> int:
