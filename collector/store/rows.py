@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from collector.record import LEVEL_NAMES, Record
+from collector.record import Record
 
 RECORD_COLUMNS: Final = (
     "created",
     "delay_ms",
     "call_site_id",
     "origin_id",
-    "levelno",
-    "levelname",
     "message",
     "taskName",
     "exc_text",
@@ -28,7 +26,6 @@ RECORD_COLUMNS: Final = (
 # SQLite, because the sqlite3 module takes ten times as long for a None as for
 # a text, with the interpreter lock held (it looks for adapters).
 NULLABLE_COLUMNS: Final = (
-    "levelname",
     "taskName",
     "exc_text",
     "stack_info",
@@ -41,6 +38,8 @@ CALL_SITE_COLUMNS: Final = (
     "funcName",
     "filename",
     "module",
+    "levelno",
+    "level",
 )
 ORIGIN_COLUMNS: Final = (
     "hostname",
@@ -52,7 +51,7 @@ ORIGIN_COLUMNS: Final = (
     "threadName",
 )
 
-CallSite = tuple[str, str, int, str, str, str]
+CallSite = tuple[str, str, int, str, str, str, int, str]
 Origin = tuple[str, int, str, float, str, int, str]
 
 # A peer can make up names without end; memory must not follow.
@@ -116,6 +115,8 @@ def row_parameters(
             record.funcName,
             record.filename,
             record.module,
+            record.levelno,
+            record.levelname,
         )
         call_site_id = call_sites.get(call_site)
         if call_site_id is None:
@@ -132,17 +133,11 @@ def row_parameters(
         origin_id = origins.get(origin)
         if origin_id is None:
             missing.origins.add(origin)
-        levelno = record.levelno
-        levelname = record.levelname
-        if LEVEL_NAMES.get(levelno) == levelname:
-            levelname = ""
         parameters += (
             record.created,
             delay_ms(record.created, record.received),
             call_site_id,
             origin_id,
-            levelno,
-            levelname,
             record.message,
             record.taskName or "",
             record.exc_text or "",

@@ -1,10 +1,11 @@
 """The schema, as numbered migrations.
 
-What repeats in records is stored once: call sites and origins (a thread of a
-run of a process on a host). The
-view `logs` puts it together again, one plain row a record. Numbers that are
-not known are stored as 0 and texts as '' in the interned tables, because
-NULLs are never equal and would defeat their unique keys; the view shows NULL.
+What repeats in records is stored once: call sites (a log statement and the
+level it logs at, nearly always one) and origins (a thread of a run of a
+process on a host). The view `logs` puts it together again, one plain row a
+record. Numbers that are not known are stored as 0 and texts as '' in the
+interned tables, because NULLs are never equal and would defeat their unique
+keys; the view shows NULL.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ class Migration:
     sql: str
 
 
-# A level's name is stored only where it is not the one that logging gives its
-# number, and the time of receipt as its distance from the time of creation,
+# The time of receipt is stored as its distance from the time of creation,
 # which takes two bytes instead of eight. Records are ordered by an id that is
 # never used again.
 _FIRST: Final = """
@@ -37,7 +37,9 @@ CREATE TABLE call_sites (
     funcName TEXT NOT NULL,
     filename TEXT NOT NULL,
     module TEXT NOT NULL,
-    UNIQUE (name, pathname, lineno, funcName, filename, module)
+    levelno INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    UNIQUE (name, pathname, lineno, funcName, filename, module, levelno, level)
 ) {strict};
 
 CREATE TABLE origins (
@@ -58,8 +60,6 @@ CREATE TABLE records (
     delay_ms INTEGER NOT NULL,
     call_site_id INTEGER NOT NULL,
     origin_id INTEGER NOT NULL,
-    levelno INTEGER NOT NULL,
-    levelname TEXT,
     message TEXT NOT NULL,
     taskName TEXT,
     exc_text TEXT,
@@ -82,11 +82,8 @@ SELECT
     r.id AS id,
     r.created AS created,
     c.name AS name,
-    r.levelno AS levelno,
-    coalesce(r.levelname, CASE r.levelno
-        WHEN 0 THEN 'NOTSET' WHEN 10 THEN 'DEBUG' WHEN 20 THEN 'INFO'
-        WHEN 30 THEN 'WARNING' WHEN 40 THEN 'ERROR' WHEN 50 THEN 'CRITICAL'
-        ELSE 'Level ' || r.levelno END) AS level,
+    c.levelno AS levelno,
+    c.level AS level,
     r.message AS message,
     o.hostname AS hostname,
     nullif(o.process, 0) AS process,

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiosqlite
 import msgspec
@@ -32,7 +32,7 @@ log = logging.getLogger("logcollector")
 # Rows of one INSERT: few sizes, so that SQLite keeps each statement prepared.
 ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32, 8, 1)
 
-# Keys of one look-up of interned values; seven parameters each stay far below
+# Keys of one look-up of interned values; eight parameters each stay far below
 # the least limit of parameters that SQLite is built with.
 KEYS_PER_STATEMENT: Final = 100
 
@@ -226,39 +226,38 @@ class Writer:
 
     async def _intern(self, missing: Missing) -> None:
         """Store new values and learn the ids of all that are missing."""
-        interned = self._interned
-        for table, columns, values, ids in (
-            (
-                "call_sites",
-                CALL_SITE_COLUMNS,
-                list(missing.call_sites),
-                interned.call_sites,
-            ),
-            ("origins", ORIGIN_COLUMNS, list(missing.origins), interned.origins),
-        ):
-            for start in range(0, len(values), KEYS_PER_STATEMENT):
-                found = await self._intern_values(
-                    table, columns, values[start : start + KEYS_PER_STATEMENT]
-                )
-                ids.update(found)  # type: ignore[arg-type]
+        call_sites, origins = await asyncio.gather(
+            self._intern_values("call_sites", CALL_SITE_COLUMNS, missing.call_sites),
+            self._intern_values("origins", ORIGIN_COLUMNS, missing.origins),
+        )
+        self._interned.call_sites.update(call_sites)
+        self._interned.origins.update(origins)
 
     async def _intern_values(
-        self,
-        table: str,
-        columns: tuple[str, ...],
-        values: Iterable[tuple[object, ...]],
-    ) -> dict[tuple[object, ...], int]:
+        self, table: str, columns: tuple[str, ...], values: Collection[tuple[Any, ...]]
+    ) -> dict[Any, int]:
+        """Store values that are new in `table`; return the ids of all of them."""
+        database = self._database
         names = ",".join(columns)
-        row = "(" + ",".join("?" * len(columns)) + ")"
-        flat = [part for value in values for part in value]
-        rows = ",".join([row] * (len(flat) // len(columns)))
-        await self._database.execute(
-            f"INSERT OR IGNORE INTO {table} ({names}) VALUES {rows}", flat
-        )
-        found = await self._database.execute_fetchall(
-            f"SELECT id, {names} FROM {table} WHERE ({names}) IN (VALUES {rows})", flat
-        )
-        return {tuple(row[1:]): row[0] for row in found}
+        one_row = f"({','.join('?' * len(columns))})"
+        found: dict[Any, int] = {}
+        left = list(values)
+        while left:
+            part, left = left[:KEYS_PER_STATEMENT], left[KEYS_PER_STATEMENT:]
+            rows = ",".join([one_row] * len(part))
+            flat = [item for value in part for item in value]
+            _, ids = await asyncio.gather(
+                database.execute(
+                    f"INSERT OR IGNORE INTO {table} ({names}) VALUES {rows}", flat
+                ),
+                database.execute_fetchall(
+                    f"SELECT id, {names} FROM {table} "
+                    f"WHERE ({names}) IN (VALUES {rows})",
+                    flat,
+                ),
+            )
+            found.update((tuple(row[1:]), row[0]) for row in ids)
+        return found
 
     async def _insert_rejects(self, rejects: list[Reject]) -> None:
         for reject in rejects:

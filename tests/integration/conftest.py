@@ -44,20 +44,22 @@ def loop_name(request: pytest.FixtureRequest) -> str:
 def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
     """Start daemons; each is ready when it is returned, and never outlives the test.
 
-    Flags given last win. Without an address flag it listens on a free port of
-    127.0.0.1.
+    Without an address flag it listens on a free port of 127.0.0.1; without
+    `emit` it shows nothing.
     """
     started: list[Daemon] = []
 
     def start(
         *flags: str,
         database: Path | None = None,
+        emit: str | None = "none",
         wait: bool = True,
         **process: Any,
     ) -> Daemon:
         database = database or tmp_path / "logs.sqlite"
-        defaults = ["--db", str(database), "--emit", "none"]
-        defaults += ["--flush-interval-seconds", "0.02"]
+        defaults = ["--db", str(database), "--flush-interval-seconds", "0.02"]
+        if emit is not None:
+            defaults += ["--emit", emit]
         if not {"--listen", "--port"}.intersection(flags):
             defaults += ["--port", "0"]
         daemon = Daemon(

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,14 @@ class Daemon:
         )
         source = "logs" if table == "records" else table
         return self.rows(f"SELECT * FROM {source} ORDER BY id")
+
+    @contextmanager
+    def locked(self) -> Iterator[sqlite3.Connection]:
+        """Hold the database's write lock, as another program may."""
+        with closing(sqlite3.connect(self.database, timeout=10)) as holder:
+            holder.isolation_level = None
+            holder.execute("BEGIN IMMEDIATE")
+            yield holder
 
     def connect(self) -> socket.socket:
         """Return a new connection to its TCP port."""

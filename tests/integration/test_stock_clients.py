@@ -156,11 +156,11 @@ def test_long_and_foreign_texts(daemon: Daemon, run_client: RunClient) -> None:
 def test_unstorable_texts(daemon: Daemon, run_client: RunClient) -> None:
     """Lone surrogates and NULs, which a column can't hold, are escaped."""
     run_client(
-        ATTACH.replace("root.addHandler(Oracle())", "")
-        + """
-        logging.info("lone \\udc80 nul \\0 end", extra={"k\\0": "v\\udcff"})
-        """,
         daemon.port,
+        ATTACH,
+        r"""
+        logging.info("lone \udc80 nul \0 end", extra={"k\0": "v\udcff"})
+        """,
     )
 
     row = daemon.wait_rows(1)[0]

@@ -1,0 +1,161 @@
+"""Connections: slow, silent and too many ones, and their neighbours."""
+
+import errno
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from integration.daemon import Daemon
+from integration.wire import numbered_frames, stock_frame
+
+
+def is_closed(client: socket.socket) -> bool:
+    """Wait until the other side has closed; false if it has not within its time."""
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize("part", [1, 3, 4, 50])
+def test_silence_within_a_frame(start_daemon: Any, loop_name: str, part: int) -> None:
+    """A frame that does not go on is given up after frame_timeout_seconds."""
+    daemon = start_daemon("--loop", loop_name, "--frame-timeout-seconds", "0.4")
+    frame = stock_frame("never whole")
+    with daemon.connect() as client:
+        client.sendall(stock_frame("good") + frame[:part])
+        began = time.monotonic()
+        assert is_closed(client)
+        took = time.monotonic() - began
+
+    (reject,) = daemon.wait_rows(1, "rejects")
+    assert reject["reason"] == "frame_timeout"
+    assert took >= 0.4
+    daemon.wait_said("did not arrive within 0.4 s")
+    assert [row["message"] for row in daemon.rows()] == ["good"]
+
+
+def test_silence_between_frames(start_daemon: Any, loop_name: str) -> None:
+    """A connection may be silent between frames for as long as it likes."""
+    daemon = start_daemon("--loop", loop_name, "--frame-timeout-seconds", "0.1")
+    with daemon.connect() as idle, daemon.connect() as late:
+        idle.sendall(stock_frame("first"))
+        daemon.wait_rows(1)
+        # Connections that hang within a frame tell that the time-out works:
+        # each takes longer than an idle one may be mistaken for hanging.
+        for n in range(3):
+            with daemon.connect() as hanging:
+                hanging.sendall(b"\0")
+                assert is_closed(hanging)
+            daemon.wait_rows(n + 1, "rejects")
+        idle.sendall(stock_frame("second"))
+        late.sendall(stock_frame("third"))
+        rows = daemon.wait_rows(3)
+
+    assert {row["message"] for row in rows} == {"first", "second", "third"}
+    assert daemon.count("rejects") == 3
+
+
+def test_a_slow_peer(daemon: Daemon) -> None:
+    """A peer that sends byte by byte does not hold up its neighbour."""
+    frame = stock_frame("slow")
+    with daemon.connect() as slow, daemon.connect() as neighbour:
+        slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for n, byte in enumerate(frame[:-1]):
+            slow.sendall(bytes([byte]))
+            if n % 100 == 50:
+                neighbour.sendall(stock_frame(f"quick {n}"))
+                stored = n // 100 + 1
+                rows = daemon.wait_rows(stored)
+                assert rows[-1]["message"] == f"quick {n}"
+        assert "slow" not in {row["message"] for row in daemon.rows()}
+        slow.sendall(frame[-1:])
+        daemon.wait_rows(stored + 1)
+
+    assert daemon.rows()[-1]["message"] == "slow"
+
+
+def test_many_connections(daemon: Daemon) -> None:
+    """Hundreds of connections are served side by side."""
+    clients = [daemon.connect() for _ in range(300)]
+    for n, client in enumerate(clients):
+        client.sendall(stock_frame(str(n)))
+
+    rows = daemon.wait_rows(300)
+
+    assert {row["message"] for row in rows} == {str(n) for n in range(300)}
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize("setting", ["max_connections", "max_connections_per_peer"])
+def test_too_many_connections(start_daemon: Any, loop_name: str, setting: str) -> None:
+    """One more than allowed is refused, which is said; the others go on."""
+    flag = "--" + setting.replace("_", "-")
+    daemon = start_daemon("--loop", loop_name, flag, "2")
+    with daemon.connect() as one, daemon.connect() as two:
+        one.sendall(stock_frame("1"))
+        two.sendall(stock_frame("2"))
+        daemon.wait_rows(2)
+        with daemon.connect() as three:
+            assert is_closed(three)
+        daemon.wait_said("refusing the connection of 127.0.0.1")
+        one.sendall(stock_frame("1 again"))
+        daemon.wait_rows(3)
+
+    assert setting in daemon.stderr
+    # Room again: the next one is let in.
+    for attempt in range(100):
+        with daemon.connect() as four:
+            try:
+                four.sendall(stock_frame("4"))
+            except OSError as error:
+                assert error.errno in (errno.ECONNRESET, errno.EPIPE)
+        if attempt % 10 == 0 and daemon.count() > 3:
+            break
+        time.sleep(0.01)
+    assert daemon.wait_rows(4)[-1]["message"] == "4"
+
+
+def test_refusals_are_not_said_one_by_one(start_daemon: Any) -> None:
+    """A client that tries again and again does not fill the daemon's own log."""
+    daemon = start_daemon("--max-connections", "1")
+    with daemon.connect() as only:
+        only.sendall(stock_frame("in"))
+        daemon.wait_rows(1)
+        began = time.monotonic()
+        for _ in range(200):
+            with daemon.connect() as client:
+                assert is_closed(client)
+        took = time.monotonic() - began
+
+    assert daemon.stderr.count("refusing") <= took + 2
+
+
+def test_a_port_scan(daemon: Daemon) -> None:
+    """Connections that bring nothing leave nothing, neither rows nor words."""
+    for _ in range(50):
+        daemon.connect().close()
+    daemon.send(stock_frame("end"))
+    daemon.wait_rows(1)
+    daemon.stop()
+
+    assert daemon.count("rejects") == 0
+    assert len(daemon.stderr.splitlines()) == 2
+
+
+def test_order_within_a_connection(daemon: Daemon) -> None:
+    """Records of a connection are stored in the order in which they were sent."""
+    with daemon.connect() as one, daemon.connect() as two:
+        for start in range(0, 3_000, 100):
+            one.sendall(b"".join(numbered_frames("one", 100, start)))
+            two.sendall(b"".join(numbered_frames("two", 100, start)))
+    rows = daemon.wait_rows(6_000)
+
+    for name in ("one", "two"):
+        numbers = [int(row["message"]) for row in rows if row["name"] == name]
+        assert numbers == list(range(3_000))

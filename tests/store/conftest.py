@@ -1,0 +1,137 @@
+"""Real databases in temporary folders, with a writer that runs on them."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.record import Record
+from collector.store.backlog import Backlog
+from collector.store.database import open_database
+from collector.store.writer import Writer
+
+
+@pytest.fixture(scope="session")
+def make_record() -> Callable[..., Record]:
+    """Makes a Record like one of a stock client, with some values changed."""
+
+    def make(message: str = "hello", **changes: Any) -> Record:
+        values: dict[str, Any] = {
+            "created": 1_700_000_000.25,
+            "received": 1_700_000_000.5,
+            "name": "myapp.db",
+            "levelno": 20,
+            "levelname": "INFO",
+            "message": message,
+            "hostname": "web1",
+            "process": 4242,
+            "processName": "MainProcess",
+            "started": 1_699_999_000.5,
+            "thread": 1234,
+            "threadName": "MainThread",
+            "pathname": "/srv/app/db.py",
+            "filename": "db.py",
+            "module": "db",
+            "lineno": 17,
+            "funcName": "connect",
+            "peer": "127.0.0.1",
+        }
+        return Record(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the daemon says of itself, one message an item."""
+    messages: list[str] = []
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    own = logging.getLogger("logcollector")
+    keeper = Keeper()
+    level = own.level
+    own.addHandler(keeper)
+    own.setLevel(logging.INFO)
+    yield messages
+    own.removeHandler(keeper)
+    own.setLevel(level)
+
+
+class Running:
+    """A writer at work on a database of its own."""
+
+    def __init__(self, database: Any, path: Path, **options: Any) -> None:
+        self.database = database
+        self.path = path
+        self.backlog = Backlog(high_records=1_000_000, high_bytes=1 << 40)
+        settings: dict[str, Any] = {
+            "batch_records": 8192,
+            "flush_interval_seconds": 0.001,
+            "max_rejects": 1000,
+        }
+        self.writer = Writer(
+            database, self.backlog, path=path, **{**settings, **options}
+        )
+        self.task: asyncio.Task[None] | None = None
+
+    def add(self, *records: Record) -> None:
+        for record in records:
+            self.backlog.add(record, 100)
+
+    def start(self) -> None:
+        self.task = asyncio.create_task(self.writer.run())
+
+    async def finish(self) -> None:
+        """Let the writer write all there is; raises what it raises."""
+        if self.task is None:
+            self.start()
+        assert self.task is not None
+        self.backlog.close()
+        await asyncio.wait_for(self.task, 30)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let the loop run until the condition holds."""
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0)
+
+    async def script(self, sql: str) -> None:
+        """Run statements on the writer's own connection."""
+        await self.database.executescript(sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return what another connection reads."""
+        with closing(sqlite3.connect(self.path)) as reader:
+            return reader.execute(sql).fetchall()
+
+    def messages(self) -> list[str]:
+        """Return all stored messages in order, as the view gives them."""
+        return [row[0] for row in self.rows("SELECT message FROM logs ORDER BY id")]
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Makes Running writers, and closes them."""
+    made: list[Running] = []
+
+    async def make(**options: Any) -> Running:
+        path = tmp_path / f"logs{len(made)}.sqlite"
+        database = await open_database(path, synchronous="off")
+        made.append(Running(database, path, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.task is not None and not one.task.done():
+            one.writer.give_up()
+            one.backlog.close()
+            await asyncio.wait({one.task}, timeout=10)
+        await one.writer.close()
