@@ -325,7 +325,11 @@ def _nearest(key: str, known: Mapping[str, object], name: str) -> str:
 
 def as_toml(settings: Settings) -> str:
     """Return the settings as commented TOML that `load_settings` reads back."""
-    lines: list[str] = []
+    lines = [
+        "# Settings of logcollector. Each can also be an environment variable",
+        f"# ({ENVIRONMENT_PREFIX} and the key in capitals) or a flag of serve, which win.",
+        "",
+    ]
     for key, about in descriptions().items():
         value = getattr(settings, key)
         lines.append(f"# {about}")

@@ -127,34 +127,3 @@ def test_both_units_admit_the_same_peers() -> None:
     """A peer is admitted or not whichever unit opened the listening socket."""
     for key in ("IPAddressDeny", "IPAddressAllow"):
         assert assignments(SERVICE, key) == assignments(SOCKET, key) != []
-
-
-@pytest.mark.parametrize("exists", [True, False], ids=["present", "absent"])
-def test_the_settings_file_is_named_only_when_it_exists(
-    tmp_path: Path, *, exists: bool
-) -> None:
-    """Without a config.toml the service starts on its defaults, with one it reads it."""
-    config = tmp_path / "config.toml"
-    environment = tmp_path / "environment"
-    environment.write_text("LOGCOLLECTOR_CONFIG=/left/by/an/earlier/start\n")
-    if exists:
-        config.touch()
-    (command,) = assignments(SERVICE, "ExecStartPre")
-    written = "/run/logcollector.environment"
-    script = re.fullmatch(r"\+/bin/sh -c '([^'$%\\]*)'", command)
-    assert script
-    assert f"-{written}" in assignments(SERVICE, "EnvironmentFile")
-
-    subprocess.run(
-        [
-            "/bin/sh",
-            "-c",
-            script.group(1)
-            .replace("/etc/logcollector/config.toml", str(config))
-            .replace(written, str(environment)),
-        ],
-        check=True,
-    )
-
-    expected = f"LOGCOLLECTOR_CONFIG={config}\n" if exists else ""
-    assert environment.read_text() == expected

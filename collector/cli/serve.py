@@ -61,12 +61,14 @@ def command(config_file: Path | None, **flags: Any) -> None:
       logcollector serve --listen 0.0.0.0:9020 --listen /run/logs.sock
       logcollector serve --emit none --synchronous normal
     """
-    load = functools.partial(
-        load_settings,
-        file=settings_file(config_file),
-        environment=dict(os.environ),
-        flags=given(flags),
-    )
+    environment = dict(os.environ)
+
+    def load() -> Settings:
+        # The file is looked for each time: one may appear before a reload.
+        return load_settings(
+            file=settings_file(config_file), environment=environment, flags=given(flags)
+        )
+
     settings = load()
     _log_to_stderr()
     _raise_descriptor_limit()
@@ -102,14 +104,14 @@ def _say_ready(service: Service, settings: Settings) -> None:
     # What is in memory by now stays there: the collector need not look at it.
     gc.collect()
     gc.freeze()
-    for address in service.addresses:
-        log.info("listening on %s", address)
     stored = (
         f"storing in {Path(settings.db).absolute()}"
         if settings.db
         else ("storing nothing")
     )
     log.info("%s, emitting to %s", stored, settings.emit)
+    for address in service.addresses:
+        log.info("listening on %s", address)
 
 
 def _log_to_stderr() -> None:

@@ -15,7 +15,7 @@ from collector.errors import ListenError
 
 # Connections that may wait to be accepted: all clients of a restarted daemon
 # come at once.
-BACKLOG: Final = 1024
+BACKLOG: Final = 4096
 
 # The first descriptor that systemd hands over (sd_listen_fds(3)).
 FIRST_DESCRIPTOR: Final = 3

@@ -40,14 +40,32 @@ def make_record() -> Callable[..., Record]:
     return make
 
 
+class Said(list[str]):
+    """Messages, which a test may wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition()
+
+    def note(self, message: str) -> None:
+        with self._changed:
+            self.append(message)
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many messages have been said."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self) >= count, timeout=10)
+
+
 @pytest.fixture
-def said() -> Iterator[list[str]]:
+def said() -> Iterator[Said]:
     """What the daemon says of itself, one message an item."""
-    messages: list[str] = []
+    messages = Said()
 
     class Keeper(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            messages.append(record.getMessage())
+            messages.note(record.getMessage())
 
     own = logging.getLogger("logcollector")
     keeper = Keeper()

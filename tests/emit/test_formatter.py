@@ -48,7 +48,6 @@ FORMATS = [
     "%(name).5s|%(name)10.5s|%(name)-10s|",
     "%(levelno)03d %(process)+d %(lineno)#x %(created).3e",
     "%(taskName)s %(message)s",
-    "no fields but %(name)s and a % sign, 5%%",
     "%(message)s\n%(name)s",
 ]
 

@@ -160,6 +160,21 @@ def test_a_stop_while_the_database_is_locked(start_daemon: Any) -> None:
     assert daemon.count() == 0
 
 
+def test_a_stop_in_time_whatever_waits(start_daemon: Any) -> None:
+    """A batch of many statements waits for a lock no longer than a small one."""
+    daemon = start_daemon("--stop-timeout-seconds", "1")
+    frames = numbered_frames("app", 2_048)
+    daemon.send(frames[0])
+    daemon.wait_rows(1)
+    with daemon.locked():
+        daemon.send(*frames[1:])
+        began = time.monotonic()
+        daemon.stop(status=74)
+        assert time.monotonic() - began < STOP_SECONDS
+
+    assert "2047 records could not be stored" in daemon.stderr
+
+
 def test_a_lock_released_during_a_stop(start_daemon: Any) -> None:
     """A stop waits for a lock as long as it may, and then stores everything."""
     daemon = start_daemon()

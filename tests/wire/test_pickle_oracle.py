@@ -159,7 +159,7 @@ def test_every_truncation_is_refused(protocol):
         b"(lI1\na.",
         b"(I1\nt.",
         b"N20.",
-        b"(N0N.",
+        b"(0N.",
         b"N(NN1.",
         b"Np0\n0g0\n.",
         b"Np5\n0g5\n.",

@@ -1,0 +1,73 @@
+"""Addresses as people write them."""
+
+import pytest
+
+from collector.addresses import TcpAddress, UnixAddress, parse_address, parse_port
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("localhost:9021", TcpAddress("localhost", 9021)),
+        ("127.0.0.1:0", TcpAddress("127.0.0.1", 0)),
+        ("logs.example.org", TcpAddress("logs.example.org", 9020)),
+        ("logs.example.org:", TcpAddress("logs.example.org", 9020)),
+        ("[::1]:9021", TcpAddress("::1", 9021)),
+        ("[::1]", TcpAddress("::1", 9020)),
+        ("::1", TcpAddress("::1", 9020)),
+        ("fe80::1%eth0", TcpAddress("fe80::1%eth0", 9020)),
+        ("/run/logs.sock", UnixAddress("/run/logs.sock")),
+        ("unix:/run/logs.sock", UnixAddress("/run/logs.sock")),
+        ("unix:logs.sock", UnixAddress("logs.sock")),
+        ("/run/a:1", UnixAddress("/run/a:1")),
+    ],
+)
+def test_addresses(text, address):
+    """Hosts, ports and paths are told apart."""
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":9020",
+        "[]:9020",
+        "[::1",
+        "[::1]9020",
+        "host:port",
+        "host:-1",
+        "host:65536",
+        "host:1.5",
+        "host:٣",
+        "host:99999999999999999999",
+        "unix:",
+        "/with\0nul",
+        "/" + "x" * 107,
+        "/" + "é" * 54,
+    ],
+)
+def test_what_is_no_address(text):
+    """A mistake is a ValueError that says what is wrong."""
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["localhost:1", "127.0.0.1:0", "[::1]:9021", "unix:/run/logs.sock", "unix:a.sock"],
+)
+def test_what_is_shown_can_be_read(text):
+    """An address is written as it is read."""
+    assert str(parse_address(text)) == text
+
+
+def test_the_longest_path():
+    """A path of as many bytes as the system takes is an address."""
+    assert parse_address("/" + "x" * 106) == UnixAddress("/" + "x" * 106)
+
+
+@pytest.mark.parametrize(("text", "port"), [("0", 0), ("80", 80), ("65535", 65535)])
+def test_ports(text, port):
+    """Ports are numbers from 0 to 65535."""
+    assert parse_port(text) == port
