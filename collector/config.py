@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import logging
 import tomllib
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_type_hints
@@ -19,13 +20,8 @@ import msgspec
 from msgspec import Meta
 
 from collector.addresses import Address, TcpAddress, parse_address
-from collector.emit.formatter import (
-    DEFAULT_DATEFMT,
-    DEFAULT_FORMAT,
-    CollectorFormatter,
-)
 from collector.errors import ConfigError
-from collector.wire.limits import DecodeLimits
+from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
 
 ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
 
@@ -167,15 +163,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return [parse_address(text) for text in self.listen]
         return [TcpAddress(self.host, self.port)]
 
-    def decode_limits(self) -> DecodeLimits:
-        """Return the budgets of one decode."""
-        return DecodeLimits(
-            max_operations=self.decode_max_operations,
-            max_items=self.decode_max_items,
-            max_depth=self.decode_max_depth,
-            max_text_bytes=self.decode_max_text_bytes,
-        )
-
     def emit_levelno(self) -> int:
         """Return emit_level as a number."""
         return parse_level(self.emit_level)
@@ -294,8 +281,10 @@ def _check_value(key: str, value: Any) -> None:
         parse_level(value)
     elif key == "format":
         try:
-            CollectorFormatter(value)
-        except ValueError as error:
+            logging.Formatter(value)
+            # Every field is there and is a number, which fits any conversion.
+            value % defaultdict(int)
+        except (ValueError, TypeError) as error:
             raise ValueError(f"no format of logging: {error}") from None
     elif key == "emit" and not value:
         raise ValueError("empty; use none to emit nothing")
@@ -327,7 +316,8 @@ def as_toml(settings: Settings) -> str:
     """Return the settings as commented TOML that `load_settings` reads back."""
     lines = [
         "# Settings of logcollector. Each can also be an environment variable",
-        f"# ({ENVIRONMENT_PREFIX} and the key in capitals) or a flag of serve, which win.",
+        f"# ({ENVIRONMENT_PREFIX} and the key in capitals) or a flag of serve;",
+        "# those win.",
         "",
     ]
     for key, about in descriptions().items():

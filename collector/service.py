@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import time
 from collections.abc import Callable, Coroutine, MutableMapping
 from pathlib import Path
@@ -28,6 +29,7 @@ from collector.store.backlog import Backlog
 from collector.store.database import open_database
 from collector.store.writer import Writer
 from collector.wire.decoder import Decoder
+from collector.wire.limits import DecodeLimits
 
 log = logging.getLogger("logcollector")
 
@@ -80,6 +82,7 @@ class Service:
         self._emitter: Emitter | None = None
         self._receiver: Receiver | None = None
         self._listener: Listener | None = None
+        self._sockets: list[socket.socket] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -124,9 +127,10 @@ class Service:
         settings = self._settings
         # 1. Addresses first: a mistake there must not touch the database.
         handed = inherited(self._environment)
-        sockets = handed or [
-            bound for address in settings.addresses() for bound in bind(address)
-        ]
+        self._sockets += handed
+        if not handed:
+            for address in settings.addresses():
+                self._sockets += bind(address)
         # 2. The store.
         if settings.db:
             path = Path(settings.db).absolute()  # noqa: ASYNC240 - no I/O
@@ -148,13 +152,13 @@ class Service:
         self._emitter = make_emitter(settings)
         # 4. The listener.
         self._receiver = Receiver(
-            Decoder(settings.decode_limits()),
+            Decoder(decode_limits(settings)),
             backlog=self._backlog,
             writer=self._writer,
             emitter=self._emitter,
         )
         self._listener = Listener(
-            sockets,
+            self._sockets,
             receiver=self._receiver,
             hostnames=Hostnames(resolve=settings.resolve_hostnames),
             limits=connection_limits(settings),
@@ -188,6 +192,8 @@ class Service:
         # 1. No more connections; take the frames that have arrived.
         if self._listener is not None:
             await self._listener.stop(seconds * DRAIN_SHARE)
+        for bound in self._sockets:
+            bound.close()
         # 2. Write what waits, then close the database with a last checkpoint.
         failure = await self._finish_writing(deadline)
         if self._writer is not None:
@@ -224,8 +230,9 @@ class Service:
 
     def reload(self) -> None:
         """Read the settings again and reopen files; bad ones change nothing."""
-        assert self._receiver is not None
-        assert self._listener is not None
+        if self._listener is None:
+            # Still starting: the settings have just been read.
+            return
         self._notifier.send(
             f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
         )
@@ -255,7 +262,7 @@ class Service:
         if old_emitter is not None:
             # Its thread ends by itself once it has shown what it has.
             old_emitter.retire()
-        self._receiver.decoder = Decoder(settings.decode_limits())
+        self._receiver.decoder = Decoder(decode_limits(settings))
         self._listener.limits = connection_limits(settings)
         if self._writer is not None:
             self._writer.batch_records = settings.batch_records
@@ -328,6 +335,16 @@ def make_emitter(settings: Settings) -> Emitter | None:
     )
     emitter.start()
     return emitter
+
+
+def decode_limits(settings: Settings) -> DecodeLimits:
+    """Return the budgets of one decode."""
+    return DecodeLimits(
+        max_operations=settings.decode_max_operations,
+        max_items=settings.decode_max_items,
+        max_depth=settings.decode_max_depth,
+        max_text_bytes=settings.decode_max_text_bytes,
+    )
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:

@@ -85,16 +85,17 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> int:
         nonlocal service
         service = Service(settings, environment=os.environ, reload_settings=load)
         service.handle_signals()
-        await service.run(functools.partial(_say_ready, service, settings))
+        try:
+            await service.run(functools.partial(_say_ready, service, settings))
+        except StopForced as error:
+            log.error("%s", error)
+            # At once: threads may be stuck in calls that nothing can end.
+            logging.shutdown()
+            os._exit(EXIT_FORCED)
 
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
             runner.run(serve())
-    except StopForced as error:
-        log.error("%s", error)
-        # Threads may be stuck in calls that nothing can end.
-        logging.shutdown()
-        os._exit(EXIT_FORCED)
     finally:
         _leave_stdout(blocked=service is not None and service.output_is_blocked)
     return 0

@@ -11,13 +11,9 @@ from operator import attrgetter
 from typing import Any, Final
 
 from collector.emit.log_record import as_log_record
+from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
 from collector.record import RECORD_FIELDS, Record
 
-DEFAULT_FORMAT: Final = (
-    "%(relativeCreated)5d %(name)-15s %(levelname)-8s %(hostname)s %(process)d "
-    "%(asctime)s %(message)s"
-)
-DEFAULT_DATEFMT: Final = "%Y-%m-%dT%H:%M:%S"
 
 # One field of a format: its name and the letter of its conversion.
 _FIELD: Final = re.compile(r"%\((?P<name>\w+)\)[^a-zA-Z%]*(?P<conversion>[a-zA-Z])")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
 from typing import Final, final
 
@@ -40,6 +41,7 @@ class Backlog:
         self._rejects: list[Reject] = []
         self._held_records = 0
         self._held_bytes = 0
+        self._oldest_at = 0.0
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._enough_records = 1
@@ -69,6 +71,7 @@ class Backlog:
         self._held_records += 1
         self._held_bytes += size_bytes
         if len(records) == 1:
+            self._oldest_at = time.monotonic()
             self._arrived.set()
         if len(records) == self._enough_records:
             self._enough.set()
@@ -80,6 +83,8 @@ class Backlog:
         if len(self._rejects) >= MAX_WAITING_REJECTS:
             self.unkept_rejects_total += 1
             return
+        if not self._rejects and not self._records:
+            self._oldest_at = time.monotonic()
         self._rejects.append(reject)
         self._arrived.set()
 
@@ -100,9 +105,13 @@ class Backlog:
             return
         self._enough_records = enough_records
         self._enough.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._enough.wait()
+        # What the last batch left behind is older than this says, and so its
+        # time is over at once.
+        left = self._oldest_at + seconds - time.monotonic()
+        if left > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._enough.wait()
 
     def take(self, most_records: int) -> Batch:
         """Take up to `most_records` of the oldest records, and all rejects."""

@@ -108,7 +108,11 @@ class Writer:
 
     async def close(self) -> None:
         """Close the database, with a last checkpoint."""
-        await self._database.close()
+        try:
+            await self._database.close()
+        except sqlite3.Error as error:
+            # Everything committed is in the write-ahead log.
+            log.warning("%s: closing: %s", self._path, error)
 
     async def _store(self, batch: Batch) -> None:
         """Store a batch, whatever number of attempts that takes."""

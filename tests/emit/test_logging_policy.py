@@ -130,6 +130,8 @@ def test_a_policy_is_a_dictconfig(tmp_path, make_record):
 
 def test_without_a_policy_lines_go_to_stderr(make_record, capsys):
     """The default policy shows each record, in the format of the settings."""
+    # The test runner adds handlers of its own between fixtures and test.
+    logging.getLogger().handlers[:] = []
     output = open_output("logging", PLAIN)
     output.write([make_record("shown", levelno=1)])
 

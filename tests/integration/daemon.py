@@ -1,6 +1,7 @@
 """A `logcollector serve` process under test, and how to wait for what it does."""
 
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -139,14 +140,12 @@ class Daemon:
 
         def ready() -> bool:
             assert self.process.poll() is None or self._reader.is_alive(), self.stderr
-            return "emitting to" in self.stderr
+            return "listening on" in self.stderr and "emitting to" in self.stderr
 
         until(ready, "the ready line")
-        for line in self._said:
-            address = line.rstrip("\n").removeprefix("listening on ")
-            if address != line.rstrip("\n") and not address.startswith("unix:"):
-                self.port = int(address.rpartition(":")[2])
-                break
+        ports = re.findall(r"^listening on [^/]*:(\d+)$", self.stderr, re.MULTILINE)
+        if ports:
+            self.port = int(ports[0])
         return self
 
     def wait_said(self, text: str, count: int = 1) -> None:

@@ -169,7 +169,7 @@ def test_a_signal_during_the_start(start_daemon: Any, tmp_path: Path) -> None:
     """A SIGHUP that comes at any moment of the start does no harm."""
     for attempt in range(3):
         daemon = start_daemon(wait=False, database=tmp_path / f"{attempt}.sqlite")
-        while "emitting to" not in daemon.stderr and daemon.process.poll() is None:
+        while "listening on" not in daemon.stderr and daemon.process.poll() is None:
             if daemon.database.exists():
                 daemon.send_signal(signal.SIGHUP)
         assert daemon.process.poll() is None
