@@ -14,7 +14,6 @@ from collector.emit.log_record import as_log_record
 from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
 from collector.record import RECORD_FIELDS, Record
 
-
 # One field of a format: its name and the letter of its conversion.
 _FIELD: Final = re.compile(r"%\((?P<name>\w+)\)[^a-zA-Z%]*(?P<conversion>[a-zA-Z])")
 
