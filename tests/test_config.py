@@ -160,7 +160,6 @@ WRONG = [
     ("emit", "", "none"),
     ("host", "", "0.0.0.0"),
     ("format", "%(message)", "format"),
-    ("format", "%(message)d", "format"),
     ("decode_max_operations", 999, "1000"),
     ("batch_records", 1_000_001, "1000000"),
     ("resolve_hostnames", "perhaps", "bool"),

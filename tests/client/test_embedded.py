@@ -6,6 +6,7 @@ import logging.handlers
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -37,6 +38,10 @@ def rows(database: Path, columns: str = "message") -> list[Any]:
     return [row[0] if len(row) == 1 else row for row in found]
 
 
+def stored(database: Path) -> bool:
+    return bool(rows(database, "count(*)")[0])
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     return tmp_path / "logs.sqlite"
@@ -51,7 +56,7 @@ def test_the_example_of_its_docstring(
     with ServerContext(database, port=0) as server:
         handler = client_attach_socket_handler(port=server.port)
         try:
-            logging.warning("hello")
+            root.warning("hello")
         finally:
             root.removeHandler(handler)
             handler.close()
@@ -75,14 +80,20 @@ def test_a_handler_that_stays_attached(
         with ServerContext(database, port=0, emit="none") as server:
             handler = client_attach_socket_handler(port=server.port)
             for n in range(100):
-                logging.info("%d", n)
+                root.info("%d", n)
+            # Stored while the handler is attached: that must log nothing itself.
+            deadline = time.monotonic() + 30
+            while not stored(database) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            root.info("last")
     finally:
         if handler is not None:
             root.removeHandler(handler)
             handler.close()
         root.setLevel(level)
 
-    assert rows(database, "name, message") == [("root", str(n)) for n in range(100)]
+    expected = [*map(str, range(100)), "last"]
+    assert rows(database, "name, message") == [("root", text) for text in expected]
     assert capsys.readouterr().err == ""
 
 
@@ -206,6 +217,11 @@ def test_in_another_thread(database: Path) -> None:
     assert rows(database) == ["there"]
 
 
+def log_and_fail(logger: logging.Logger) -> None:
+    logger.info("before")
+    raise ZeroDivisionError
+
+
 def test_an_exception_in_the_body(database: Path) -> None:
     """An exception of the body comes through, and what was sent is stored."""
     with (
@@ -213,8 +229,7 @@ def test_an_exception_in_the_body(database: Path) -> None:
         ServerContext(database, port=0, emit="none") as server,
         sending(server.port) as logger,
     ):
-        logger.info("before")
-        1 / 0  # noqa: B018 - it is there to raise
+        log_and_fail(logger)
 
     assert rows(database) == ["before"]
 
@@ -233,10 +248,13 @@ def test_a_port_in_use(database: Path) -> None:
 
 
 def test_an_unusable_file(tmp_path: Path) -> None:
-    """A database that can't be opened raises StoreError."""
+    """A database that can't be opened raises StoreError, and no thread is left."""
+    threads = threading.active_count()
     context = ServerContext(tmp_path / "no" / "logs.sqlite", port=0, emit="none")
     with pytest.raises(StoreError, match="no folder"), context:
         pytest.fail("it must not start")
+
+    assert threading.active_count() == threads
 
 
 def test_the_service_manager_is_not_told(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -173,9 +174,16 @@ def test_a_bad_policy_leaves_the_old_one(tmp_path, make_record):
     handlers = {"file": {"class": "logging.FileHandler", "filename": str(path)}}
     good = {"handlers": handlers, "root": {"handlers": ["file"]}}
     output = open_output("logging", PLAIN, logging_config=good)
-    bad = {"handlers": handlers, "root": {"handlers": ["absent"]}}
-    with pytest.raises(ConfigError):
-        open_output("logging", PLAIN, logging_config=bad)
-    output.write([make_record("still here")])
+    (file,) = [
+        handler
+        for handler in logging.getLogger().handlers
+        if getattr(handler, "baseFilename", "") == str(path)
+    ]
+    with closing(file):
+        with pytest.raises(ConfigError):
+            open_output(
+                "logging", PLAIN, logging_config={"root": {"handlers": ["absent"]}}
+            )
+        output.write([make_record("still here")])
 
     assert path.read_text() == "still here\n"

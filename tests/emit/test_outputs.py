@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from collector.config import Settings
 from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import FileOutput, StreamOutput, lines, open_output
 from collector.errors import ConfigError
+from collector.service import make_emitter
 
 PLAIN = CollectorFormatter("%(message)s")
 
@@ -157,3 +159,12 @@ def test_a_file_that_cannot_be_opened(tmp_path, options):
 
     assert caught.value.key == "emit"
     assert str(path) in caught.value.reason
+
+
+@pytest.mark.parametrize("fmt", ["%(message)d", "%(name)d %(message)s", "%(name)c%%"])
+def test_a_format_of_wrong_types_is_a_wrong_setting(fmt):
+    """A format that no record fits is refused as a setting, before it is used."""
+    with pytest.raises(ConfigError) as caught:
+        make_emitter(Settings(format=fmt))
+
+    assert caught.value.key == "format"

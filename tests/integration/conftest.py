@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from integration.daemon import PATIENCE_SECONDS, Daemon
 
 StartDaemon = Callable[..., Daemon]

@@ -1,5 +1,6 @@
 """Other outputs: files, rotation, the local logging policy, pipes that fail."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from integration.daemon import until
 from integration.wire import numbered_frames, stock_frame
 
@@ -62,9 +62,10 @@ def test_rotation_by_size(start_daemon: Any, tmp_path: Path) -> None:
         *("--emit-rotate-bytes", "1000", "--emit-rotate-keep", "2"),
         emit=str(path),
     )
-    for n in range(30):
-        daemon.send(stock_frame(f"{n:03d} " + "x" * 95))
-        daemon.wait_rows(n + 1)
+    with daemon.connect() as client:
+        for n in range(30):
+            client.sendall(stock_frame(f"{n:03d} " + "x" * 95))
+            daemon.wait_rows(n + 1)
     daemon.stop()
 
     files = sorted(tmp_path.glob("lines.log*"))
@@ -178,7 +179,7 @@ def full_pipe() -> Any:
     """The writing end of a pipe that is full and that nobody reads."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    with pytest.raises(BlockingIOError):
+    with contextlib.suppress(BlockingIOError):
         while True:
             os.write(writer, b"x" * 4096)
     os.set_blocking(writer, True)
@@ -193,6 +194,7 @@ def test_a_pipe_that_nobody_reads(
     """A stopped reader costs lines, said once: no records, and no time to stop."""
     daemon = start_daemon(
         *("--loop", loop_name, "--emit-queue-records", "100"),
+        *("--stop-timeout-seconds", "1"),
         emit="stdout",
         stdout=full_pipe,
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-
 from integration.daemon import Daemon
 from integration.wire import framed, pickled_frame, stock_frame
 

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-
 from integration.conftest import RunClient
 from integration.daemon import Daemon
 from integration.wire import stock_frame

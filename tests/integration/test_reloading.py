@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from integration.daemon import Daemon
 from integration.wire import framed, stock_frame
 

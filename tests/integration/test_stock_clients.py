@@ -5,15 +5,15 @@ import sqlite3
 from typing import Any
 
 import pytest
-
 from integration.conftest import RunClient, StartDaemon
 from integration.daemon import Daemon
 
-LOG_COLUMNS = (
-    "id,created,name,levelno,level,message,hostname,process,processName,thread,"
-    "threadName,taskName,pathname,filename,module,lineno,funcName,exc_text,"
-    "stack_info,extra,peer,received"
-).split(",")
+LOG_COLUMNS = [
+    *("id", "created", "name", "levelno", "level", "message", "hostname"),
+    *("process", "processName", "thread", "threadName", "taskName", "pathname"),
+    *("filename", "module", "lineno", "funcName", "exc_text", "stack_info"),
+    *("extra", "peer", "received"),
+]
 
 ATTACH = """
 root = logging.getLogger()

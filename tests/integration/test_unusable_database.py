@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-
 from integration.daemon import run_command
 
 EXIT_STORE = 74

@@ -1,6 +1,8 @@
 """Opening a database: new, known, foreign, or none at all."""
 
+import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -10,10 +12,15 @@ from collector.store.database import open_database
 from collector.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 
-async def opened(path, synchronous="full"):
-    """Open and close a database."""
-    database = await open_database(path, synchronous=synchronous)
-    await database.close()
+async def opened(path):
+    """Open and close a database, whose thread has ended then in any case."""
+    before = threading.enumerate()
+    try:
+        database = await open_database(path, synchronous="full")
+        await database.close()
+    finally:
+        while set(threading.enumerate()) - set(before):
+            await asyncio.sleep(0)
 
 
 def read(path, sql):
@@ -148,3 +155,17 @@ async def test_a_reader_does_not_keep_it_from_opening(tmp_path):
         reader.execute("SELECT * FROM logs").fetchall()
         await opened(path)
         assert reader.in_transaction
+
+
+def test_a_failed_start_leaves_no_thread_behind(tmp_path, monkeypatch):
+    """A database that can't be opened is one error, not also one of a thread."""
+    errors = []
+    monkeypatch.setattr(threading, "excepthook", errors.append)
+    for _ in range(100):
+        before = threading.enumerate()
+        with pytest.raises(StoreError):
+            asyncio.run(open_database(tmp_path, synchronous="full"))
+        for thread in set(threading.enumerate()) - set(before):
+            thread.join(10)
+
+    assert errors == []

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.record import LEVEL_NAMES
 from collector.store.rows import (
     CALL_SITE_COLUMNS,
     MAX_INTERNED,
@@ -22,7 +21,16 @@ from collector.store.rows import (
 )
 from collector.store.writer import KEYS_PER_STATEMENT, ROWS_PER_STATEMENT
 
-CALL_SITE = ("myapp.db", "/srv/app/db.py", 17, "connect", "db.py", "db")
+CALL_SITE = (
+    "myapp.db",
+    "/srv/app/db.py",
+    17,
+    "connect",
+    "db.py",
+    "db",
+    20,
+    "INFO",
+)
 ORIGIN = ("web1", 4242, "MainProcess", 1_699_999_000.5, "127.0.0.1", 1234, "MainThread")
 
 
@@ -46,8 +54,6 @@ def test_a_record_becomes_a_row(make_record):
         "delay_ms": 250,
         "call_site_id": 5,
         "origin_id": 7,
-        "levelno": 20,
-        "levelname": "",
         "message": "hello",
         "taskName": "T-1",
         "exc_text": "boom",
@@ -88,20 +94,20 @@ def test_nothing_is_missing_when_all_is_known(make_record):
     assert not missing.any()
 
 
-@pytest.mark.parametrize(
-    ("levelno", "levelname", "stored"),
-    [
-        *[(number, name, "") for number, name in LEVEL_NAMES.items()],
-        (20, "NOTICE", "NOTICE"),
-        (25, "NOTICE", "NOTICE"),
-        (30, "INFO", "INFO"),
-    ],
-)
-def test_only_unusual_level_names_are_stored(make_record, levelno, levelname, stored):
-    """A level's name is stored where it is not the one of its number."""
-    row = row_of(make_record(levelno=levelno, levelname=levelname))
+def test_a_level_is_part_of_a_call_site(make_record):
+    """One call that logs at two levels, or under two names of one, is two."""
+    missing = Missing()
+    records = [
+        make_record(levelno=levelno, levelname=levelname)
+        for levelno, levelname in ((20, "INFO"), (20, "NOTICE"), (25, "NOTICE"))
+    ]
+    row_parameters(records, Interned(), missing)
 
-    assert row["levelname"] == stored
+    assert {site[6:] for site in missing.call_sites} == {
+        (20, "INFO"),
+        (20, "NOTICE"),
+        (25, "NOTICE"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -138,12 +144,12 @@ def test_interned_ids_are_bounded():
     """Tables beyond the bound are emptied, each on its own."""
     known = Interned()
     for n in range(MAX_INTERNED):
-        known.call_sites[str(n), "", 0, "", "", ""] = n
+        known.call_sites[str(n), "", 0, "", "", "", 0, ""] = n
     known.origins[ORIGIN] = 1
     known.trim()
     assert len(known.call_sites) == MAX_INTERNED
 
-    known.call_sites["one more", "", 0, "", "", ""] = 1
+    known.call_sites["one more", "", 0, "", "", "", 0, ""] = 1
     known.trim()
     assert len(known.call_sites) == 0
     assert known.origins == {ORIGIN: 1}
@@ -184,4 +190,4 @@ def test_statement_sizes():
     assert ROWS_PER_STATEMENT[-1] == 1
     # SQLITE_MAX_VARIABLE_NUMBER has been 32,766 since 3.32, and 999 before.
     assert max(ROWS_PER_STATEMENT) * len(RECORD_COLUMNS) <= 32_766
-    assert KEYS_PER_STATEMENT * len(ORIGIN_COLUMNS) <= 999
+    assert KEYS_PER_STATEMENT * len(CALL_SITE_COLUMNS) <= 999

@@ -41,7 +41,11 @@ def test_values_of_an_attribute_are_cut():
     """What exceeds max_items is left out, and the cut is marked."""
     limits = DecodeLimits(max_items=5)
     assert plain([1, 2, 3, 4, 5, 6, 7], limits) == [1, 2, 3, 4, "…"]
-    assert plain({"a": [1, 2], "b": 1, "c": 2}, limits) == {"a": [1, 2], "b": 1, "c": "…"}
+    assert plain({"a": [1, 2], "b": 1, "c": 2}, limits) == {
+        "a": [1, 2],
+        "b": 1,
+        "c": "…",
+    }
 
 
 def test_depth_of_an_attribute_is_cut():

@@ -28,7 +28,8 @@ LEAVES = st.one_of(
 TREES = st.recursive(
     LEAVES,
     lambda inner: st.one_of(
-        st.lists(inner, max_size=20), st.dictionaries(st.text(max_size=8), inner, max_size=20)
+        st.lists(inner, max_size=20),
+        st.dictionaries(st.text(max_size=8), inner, max_size=20),
     ),
     max_leaves=30,
 )

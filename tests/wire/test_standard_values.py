@@ -24,7 +24,7 @@ from collector.wire.limits import DecodeLimits
 # The classes pickle by reference, so they live in a module of a plain name,
 # whatever name this file is imported under.
 SHOP = types.ModuleType("shop_for_pickles")
-Point = collections.namedtuple("Point", "x y", module=SHOP.__name__)  # noqa: PYI024
+Point = collections.namedtuple("Point", "x y", module=SHOP.__name__)
 
 
 class Color(enum.Enum):
@@ -242,8 +242,6 @@ def decoded(value: object, protocol: int) -> object:
 @pytest.mark.parametrize(("value", "shown"), VALUES, ids=lambda value: repr(value)[:40])
 def test_value_is_readable(value, shown, protocol):
     """A value of any protocol becomes what a person would write for it."""
-    if value is NotImplemented and protocol < 4:
-        shown = {"@class": "builtins.getattr"} if protocol < 0 else shown
     found = decoded(value, protocol)
     assert found == shown
     assert type(found) is type(shown)
@@ -253,7 +251,13 @@ def test_value_is_readable(value, shown, protocol):
 def test_value_is_readable_wherever_it_stands(protocol):
     """Values inside of containers and instances are read like others."""
     inner = [NOON, b"x", Color.RED, {"k": uuid.UUID(int=0)}, decimal.Decimal(2)]
-    shown = ["2026-07-01T12:30:15.000250", "x", "red", {"k": str(uuid.UUID(int=0))}, "2"]
+    shown = [
+        "2026-07-01T12:30:15.000250",
+        "x",
+        "red",
+        {"k": str(uuid.UUID(int=0))},
+        "2",
+    ]
     assert decoded((inner, {"a": inner}), protocol) == [shown, {"a": shown}]
     found = decoded(Order(1, inner), protocol)
     assert found == {"@class": "shop_for_pickles.Order", "number": 1, "lines": shown}
