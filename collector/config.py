@@ -25,6 +25,9 @@ from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
 
 ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
 
+# Variables with that prefix that are other options' (--config, send --to).
+NO_SETTINGS: Final = ("CONFIG", "TO")
+
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
 CountOrNone = Annotated[int, Meta(ge=0)]
@@ -238,7 +241,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for name, text in environment.items():
         key = name.removeprefix(ENVIRONMENT_PREFIX)
-        if key == name or key == "CONFIG":
+        if key == name or key in NO_SETTINGS:
             continue
         values[name] = _list(text) if key == "LISTEN" else text
     return values
@@ -350,4 +353,5 @@ def _toml_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     # JSON's texts, numbers and booleans are TOML's too.
-    return msgspec.json.encode(value).decode()
+    # JSON leaves DEL as it is, TOML forbids it.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")

@@ -20,12 +20,15 @@ MAX_PATH_CHARS: Final = 4096
 MAX_HOSTNAME_CHARS: Final = 255
 
 # All extra attributes of a record together; what is beyond is cut off.
-MAX_EXTRA_CHARS: Final = 2 * 1024 * 1024
+MAX_EXTRA_CHARS: Final = 1024 * 1024
 MAX_EXTRA_VALUES: Final = 20_000
 
 # Long texts are repaired in place of characters, not with longer escapes,
 # so that a hostile text can't grow.
 MAX_ESCAPED_CHARS: Final = 1024 * 1024
+
+# A number may come as text; it has no more digits than fit into 64 bits.
+MAX_NUMBER_CHARS: Final = 24
 
 CUT: Final = "…"
 
@@ -256,6 +259,8 @@ class _Normaliser:
             own_hostname = attributes.get("host")
         if isinstance(own_hostname, str) and own_hostname:
             hostname = clean(own_hostname[:MAX_HOSTNAME_CHARS])
+        elif attributes.get("hostname"):
+            self._note("hostname", own_hostname)
 
         pathname = self._bounded("pathname", MAX_PATH_CHARS)
         exc_text = self._optional_text("exc_text")
@@ -348,7 +353,7 @@ class _Normaliser:
         if value is None:
             name = self._attributes.get("levelname")
             if isinstance(name, str):
-                number = LEVEL_NUMBERS.get(name.upper())
+                number = LEVEL_NUMBERS.get(name[:MAX_NAME_CHARS].upper())
                 return 0 if number is None else number
             return 0
         return self._integer("levelno")
@@ -370,7 +375,10 @@ class _Normaliser:
                 walk = _ExtraWalk()
                 extra = {}
             assert extra is not None
-            extra[clean(key[:MAX_NAME_CHARS])] = walk.value(value)
+            if walk.spent():
+                extra[CUT] = CUT
+                break
+            extra[walk.name(key)] = walk.value(value)
         # Stock clients send args and exc_info as None: the message and the
         # traceback hold them already. What others send is kept as it came.
         for key in ("args", "exc_info"):
@@ -430,6 +438,14 @@ class _ExtraWalk:
             return pairs
         return self._text(str(type(value)))
 
+    def spent(self) -> bool:
+        """Tell whether nothing more is to be kept."""
+        return self._values <= 0 or self._chars <= 0
+
+    def name(self, text: str) -> str:
+        """Return the name of an attribute, which counts as text."""
+        return self._text(text[:MAX_NAME_CHARS])
+
     def _text(self, text: str) -> str:
         left = self._chars
         if len(text) > left:
@@ -439,8 +455,11 @@ class _ExtraWalk:
 
 
 def _number(text: str) -> int | None:
+    if len(text) > MAX_NUMBER_CHARS:
+        return None
     stripped = text.strip()
-    if len(stripped) > 20 or not stripped.lstrip("+-").isdecimal():
+    digits = stripped[1:] if stripped[:1] in ("+", "-") else stripped
+    if not digits.isdecimal():
         return None
     number = int(stripped)
     return number if INT64_MIN <= number <= INT64_MAX else None
@@ -453,7 +472,9 @@ def _text_of(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         if value.bit_length() <= MAX_DECIMAL_BITS:
             return str(value)
-        return hex(value)[:MAX_NAME_CHARS] + CUT
+        # Only the first digits are made: a number may have millions.
+        left_out = (value.bit_length() - MAX_DECIMAL_BITS) & ~3
+        return hex(value >> left_out)[:MAX_NAME_CHARS] + CUT
     if value is None or isinstance(value, (bool, float)):
         return str(value)
     return msgspec.json.encode(_ExtraWalk().value(value)).decode("utf-8")

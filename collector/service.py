@@ -19,11 +19,11 @@ from collector.config import Settings
 from collector.emit.emitter import Emitter
 from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import open_output
-from collector.errors import CollectorError
+from collector.errors import CollectorError, ConfigError
 from collector.intake.listener import ConnectionLimits, Listener
 from collector.intake.peers import Hostnames
 from collector.intake.receiver import Receiver
-from collector.intake.sockets import bind, inherited
+from collector.intake.sockets import bind, inherited, unlink
 from collector.notify import Notifier
 from collector.store.backlog import Backlog
 from collector.store.database import open_database
@@ -71,6 +71,7 @@ class Service:
         reload_settings: Callable[[], Settings] | None = None,
     ) -> None:
         self._settings = settings
+        self._started_with = settings
         self._environment = environment
         self._reload_settings = reload_settings
         self._notifier = Notifier(environment)
@@ -82,7 +83,8 @@ class Service:
         self._emitter: Emitter | None = None
         self._receiver: Receiver | None = None
         self._listener: Listener | None = None
-        self._sockets: list[socket.socket] = []
+        # What systemd made is systemd's to remove; this is ours.
+        self._bound: list[socket.socket] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -126,11 +128,11 @@ class Service:
     async def _start(self) -> None:
         settings = self._settings
         # 1. Addresses first: a mistake there must not touch the database.
-        handed = inherited(self._environment)
-        self._sockets += handed
-        if not handed:
+        sockets = inherited(self._environment)
+        if not sockets:
             for address in settings.addresses():
-                self._sockets += bind(address)
+                self._bound += bind(address)
+            sockets = self._bound
         # 2. The store.
         if settings.db:
             path = Path(settings.db).absolute()  # noqa: ASYNC240 - no I/O
@@ -158,12 +160,10 @@ class Service:
             emitter=self._emitter,
         )
         self._listener = Listener(
-            self._sockets,
+            sockets,
             receiver=self._receiver,
             hostnames=Hostnames(resolve=settings.resolve_hostnames),
             limits=connection_limits(settings),
-            # What systemd made is systemd's to remove.
-            owns_sockets=not handed,
         )
         await self._listener.start()
         # 5. Tell.
@@ -190,14 +190,19 @@ class Service:
         for task in self._tasks:
             task.cancel()
         # 1. No more connections; take the frames that have arrived.
+        for bound in self._bound:
+            unlink(bound)
         if self._listener is not None:
             await self._listener.stop(seconds * DRAIN_SHARE)
-        for bound in self._sockets:
+        for bound in self._bound:
             bound.close()
         # 2. Write what waits, then close the database with a last checkpoint.
         failure = await self._finish_writing(deadline)
         if self._writer is not None:
             await self._writer.close()
+        if self._receiver is not None and self._receiver.shed_total:
+            shed = self._receiver.shed_total.total()
+            log.warning("%d records were shed since the start", shed)
         # 3. Show what waits.
         if self._emitter is not None:
             left = max(0.1, deadline - loop.time())
@@ -253,7 +258,7 @@ class Service:
         fixed = [
             key
             for key in FIXED_SETTINGS
-            if getattr(settings, key) != getattr(self._settings, key)
+            if getattr(settings, key) != getattr(self._started_with, key)
         ]
         if fixed:
             log.warning("reload: %s can only change at a restart", ", ".join(fixed))
@@ -264,6 +269,8 @@ class Service:
             old_emitter.retire()
         self._receiver.decoder = Decoder(decode_limits(settings))
         self._listener.limits = connection_limits(settings)
+        if settings.resolve_hostnames != self._settings.resolve_hostnames:
+            self._listener.hostnames = Hostnames(resolve=settings.resolve_hostnames)
         if self._writer is not None:
             self._writer.batch_records = settings.batch_records
             self._writer.flush_interval_seconds = settings.flush_interval_seconds
@@ -312,14 +319,18 @@ def make_emitter(settings: Settings) -> Emitter | None:
 
     Raises ConfigError when the output can't be opened.
     """
-    output = open_output(
-        settings.emit,
-        CollectorFormatter(
+    try:
+        formatter = CollectorFormatter(
             settings.format,
             settings.datefmt,
             logname=settings.logname,
             show_extra=settings.emit_extra,
-        ),
+        )
+    except ValueError as error:
+        raise ConfigError("format", f"no format of logging: {error}") from None
+    output = open_output(
+        settings.emit,
+        formatter,
         logname=settings.logname or None,
         logging_config=settings.logging,
         rotate_bytes=settings.emit_rotate_bytes,

@@ -235,7 +235,6 @@ def test_level_names_are_those_of_logging():
         ("-", 0, "-"),
         ("", 0, ""),
         ("²", 0, "²"),
-        ("1_0", 0, "1_0"),
         ("twelve", 0, "twelve"),
         (float("inf"), 0, "inf"),
         ([1], 0, [1]),

@@ -15,7 +15,7 @@ import msgspec
 
 from collector.addresses import TcpAddress, UnixAddress, parse_address
 from collector.config import parse_level
-from collector.record import OWN_ATTRIBUTES, level_name
+from collector.record import OWN_ATTRIBUTES, clean, level_name
 
 CONNECT_SECONDS: Final = 5.0
 CONFIRM_SECONDS: Final = 10.0
@@ -77,7 +77,7 @@ def command(  # noqa: PLR0917 - click passes by name
         process=os.getpid(),
         processName=_user(),
     )
-    texts = [" ".join(message)] if message else _stdin_lines()
+    texts = [clean(" ".join(message))] if message else _stdin_lines()
     documents = (
         msgspec.json.encode({**attributes, "msg": text, "created": time.time()})
         for text in texts

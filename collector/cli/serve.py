@@ -16,8 +16,10 @@ from typing import Any, Final
 
 import click
 
+from collector.cli.main import exit_status
 from collector.cli.settings_options import given, settings_file, settings_options
 from collector.config import Settings, load_settings
+from collector.errors import CollectorError
 from collector.loops import loop_factory
 from collector.service import Service, StopForced
 
@@ -93,12 +95,19 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> int:
             logging.shutdown()
             os._exit(EXIT_FORCED)
 
+    status = 0
     try:
         with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
             runner.run(serve())
-    finally:
-        _leave_stdout(blocked=service is not None and service.output_is_blocked)
-    return 0
+    except CollectorError as error:
+        click.echo(f"logcollector: {error}", err=True)
+        status = exit_status(error)
+    if service is not None and service.output_is_blocked:
+        # Ending the usual way would wait for the lock of the stuck write.
+        logging.shutdown()
+        os._exit(status)
+    _leave_stdout()
+    return status
 
 
 def _say_ready(service: Service, settings: Settings) -> None:
@@ -132,12 +141,8 @@ def _raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _leave_stdout(*, blocked: bool) -> None:
+def _leave_stdout() -> None:
     """Let the process end although nobody reads its lines any more."""
-    if blocked:
-        # Ending the usual way would wait for the lock of the stuck write.
-        logging.shutdown()
-        os._exit(0)
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

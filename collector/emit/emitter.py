@@ -115,8 +115,11 @@ class Emitter:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - handlers are foreign code
-            # A pipe without reader and a closed stream stay so.
-            self._closed = isinstance(error, (BrokenPipeError, ValueError))
+            # A pipe without reader and a closed stream stay so. A ValueError of
+            # any other text is some handler's own.
+            self._closed = isinstance(error, BrokenPipeError) or (
+                isinstance(error, ValueError) and "closed file" in str(error)
+            )
             if not self._failing:
                 self._failing = True
                 log.warning(
@@ -125,7 +128,7 @@ class Emitter:
                     error or type(error).__name__,
                 )
             return False
-        if self._failing:
+        if self._failing and not self._closed:
             self._failing = False
             log.warning("writing lines again")
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from collector.emit.log_record import as_log_record
 from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
-from collector.record import RECORD_FIELDS, Record
+from collector.record import OWN_ATTRIBUTES, RECORD_FIELDS, Record
 
 # One field of a format: its name and the letter of its conversion.
 _FIELD: Final = re.compile(r"%\((?P<name>\w+)\)[^a-zA-Z%]*(?P<conversion>[a-zA-Z])")
@@ -23,6 +24,9 @@ _SOURCES: Final = {
     "asctime": "created",
     "msecs": "created",
 }
+
+# What a LogRecord of ours has beside its extra attributes.
+_NO_EXTRA: Final = OWN_ATTRIBUTES | {"peer", "started"}
 
 _SAMPLE: Final = Record(
     created=0.0, received=0.0, name="", levelno=0, levelname="", message=""
@@ -53,7 +57,7 @@ class CollectorFormatter(logging.Formatter):
         self._defaults: dict[str, object] = {
             name: "-" if conversion in "sra" else 0
             for name, conversion in fields
-            if name not in _SOURCES
+            if name not in _SOURCES or name in ("peer", "started")
         }
         super().__init__(self._format, datefmt or None, defaults=self._defaults)
         self._hostname = socket.gethostname()
@@ -73,7 +77,26 @@ class CollectorFormatter(logging.Formatter):
             record.hostname = self._hostname
         if record.process is None:
             record.process = 0
-        return super().format(record)
+        name = record.name
+        if self._logname is not None:
+            record.name = self._logname
+        try:
+            return super().format(record)
+        finally:
+            # Other handlers see the record too.
+            record.name = name
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
+        """Return the line of a LogRecord, with its extra attributes if wanted."""
+        text = super().formatMessage(record)
+        if self._show_extra:
+            extra = {k: v for k, v in vars(record).items() if k not in _NO_EXTRA}
+            if extra:
+                shown = json.dumps(
+                    extra, default=str, ensure_ascii=False, separators=(",", ":")
+                )
+                text = f"{text} {shown}"
+        return text
 
     def format_record(self, record: Record) -> str:
         """Format a Record."""
@@ -121,11 +144,11 @@ class CollectorFormatter(logging.Formatter):
         log_record.message = record.message
         log_record.asctime = self._time_text(record.created)
         try:
-            return self.formatMessage(log_record)
-        except (TypeError, ValueError):
+            return super().formatMessage(log_record)
+        except (TypeError, ValueError, OverflowError):
             # An extra attribute is not of the type that the format wants.
             log_record.__dict__.update(self._defaults)
-            return self.formatMessage(log_record)
+            return super().formatMessage(log_record)
 
     def _time_text(self, created: float) -> str:
         second = int(created)

@@ -50,5 +50,7 @@ def as_log_record(record: Record, *, logname: str | None = None) -> logging.LogR
         process=record.process,
         taskName=record.taskName,
         hostname=record.hostname,
+        peer=record.peer,
+        started=record.started,
     )
     return logging.makeLogRecord(attributes)

@@ -195,10 +195,29 @@ def configure_logging(config: Mapping[str, Any], formatter: CollectorFormatter) 
         handler.setFormatter(formatter)
         logging.basicConfig(handlers=[handler], level=logging.NOTSET)
         return
+    in_force = _in_force()
     try:
         logging.config.dictConfig(
             {"version": 1, "disable_existing_loggers": False, **config}
         )
     except (ValueError, TypeError, AttributeError, ImportError, OSError) as error:
-        cause = error.__cause__ or error
-        raise ConfigError("logging", f"{error}: {cause}") from None
+        _restore(in_force)
+        cause = f": {error.__cause__}" if error.__cause__ else ""
+        raise ConfigError("logging", f"{error}{cause}") from None
+
+
+def _in_force() -> list[tuple[logging.Logger, list[logging.Handler], int, bool]]:
+    """Return what dictConfig changes on loggers, to be restored."""
+    root = logging.getLogger()
+    known = root.manager.loggerDict.values()
+    loggers = [root, *(x for x in known if isinstance(x, logging.Logger))]
+    return [(x, x.handlers[:], x.level, x.propagate) for x in loggers]
+
+
+def _restore(
+    in_force: list[tuple[logging.Logger, list[logging.Handler], int, bool]],
+) -> None:
+    for logger, handlers, level, propagate in in_force:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate

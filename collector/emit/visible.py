@@ -12,12 +12,12 @@ _HIDDEN: Final = re.compile(
     "\u202a-\u202e\u2060-\u2069\ufeff]"
 )
 
-# Lines after a record's first are indented, so that none can pass for a record.
-CONTINUATION: Final = "\n    "
+# Lines after a record's first are marked, so that none can pass for a record.
+CONTINUATION: Final = "\n    | "
 
 
 def visible(text: str) -> str:
-    """Return `text` with control characters escaped and later lines indented."""
+    """Return `text` with control characters escaped and later lines marked."""
     if text.isascii() and text.isprintable():
         return text
     text = _HIDDEN.sub(_escaped, text)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import resource
 import socket
+import struct
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from collector.addresses import Address, UnixAddress
+from collector.addresses import Address
 from collector.intake.connection import Connection
 from collector.intake.peers import Hostnames, peer_address
 from collector.intake.receiver import Receiver
@@ -27,6 +26,9 @@ BUFFER_BYTES: Final = 256 * 1024
 
 # Descriptors that are kept for the database, files and look-ups.
 RESERVED_DESCRIPTORS: Final = 64
+
+# Closing with this sends a reset.
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 # Refused connections are said at most this often.
 REFUSAL_SECONDS: Final = 1.0
@@ -52,19 +54,18 @@ class Listener:
         receiver: Receiver,
         hostnames: Hostnames,
         limits: ConnectionLimits,
-        owns_sockets: bool,
     ) -> None:
         self._sockets = list(sockets)
         self._receiver = receiver
-        self._hostnames = hostnames
-        self._owns_sockets = owns_sockets
         self._most_connections = most_connections()
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._by_peer: Counter[str] = Counter()
         self._watch: asyncio.Task[None] | None = None
         self._said_refusal = -REFUSAL_SECONDS
+        # Replaced at a reload.
         self.limits = limits
+        self.hostnames = hostnames
         self.addresses: Final[list[Address]] = [shown_address(s) for s in sockets]
         self.refused_total = 0
 
@@ -93,10 +94,6 @@ class Listener:
             server.close()
         if self._watch is not None:
             self._watch.cancel()
-        for address in self.addresses:
-            if self._owns_sockets and isinstance(address, UnixAddress):
-                with contextlib.suppress(OSError):
-                    Path(address.path).unlink()  # noqa: ASYNC240 - quick
         connections = dict(self._connections)
         await asyncio.gather(*[c.drain(seconds) for c in connections])
         if connections:
@@ -110,6 +107,9 @@ class Listener:
         reason = self._refusal(peer)
         if reason:
             self._refuse(peer, reason)
+            # A reset, not an end: the peer must not believe that it was heard.
+            accepted = writer.get_extra_info("socket")
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             writer.transport.abort()
             return
         connection = Connection(
@@ -124,7 +124,7 @@ class Listener:
         self._connections[connection] = task
         self._by_peer[peer] += 1
         try:
-            await connection.run(await self._hostnames.name(peer))
+            await connection.run(await self.hostnames.name(peer))
         except Exception:  # the boundary of a connection: a bug ends only this one
             log.exception("the connection of %s failed", peer)
             writer.transport.abort()

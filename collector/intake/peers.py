@@ -68,7 +68,7 @@ class Hostnames:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 # Shielded: its thread goes on anyway and is counted until then.
                 name = clean((await asyncio.shield(task))[0])[:MAX_HOSTNAME_CHARS]
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, UnicodeError):
             name = peer
         self._names[peer] = (name, loop.time() + NAME_SECONDS)
         self._names.move_to_end(peer)

@@ -74,11 +74,11 @@ class Receiver:
                 hostname=hostname,
             )
         except DecodeError as error:
-            self.reject(payload, peer=peer, reason=error.reason, detail=error.detail)
+            self._reject(payload, peer, error.reason, error.detail)
             return
         except Exception as error:  # the one place for a bug that a payload finds
             log.exception("a payload from %s could not be decoded", peer)
-            self.reject(payload, peer=peer, reason="internal_error", detail=repr(error))
+            self._reject(payload, peer, "internal_error", repr(error))
             return
         if self.emitter is not None:
             self.emitter.add(record)
@@ -88,10 +88,20 @@ class Receiver:
         if backlog.is_full:
             self._shed(peer)
             return
+        if self._shedding:
+            self._shedding = False
+            log.warning(
+                "room in memory again; %d records were shed since the start",
+                self.shed_total.total(),
+            )
         backlog.add(record, len(payload))
 
     def reject(self, payload: bytes, *, peer: str, reason: str, detail: str) -> None:
-        """Count a payload that is no record, and keep its beginning."""
+        """Count a frame that never became a payload, and keep its beginning."""
+        self.received_total += 1
+        self._reject(payload, peer, reason, detail)
+
+    def _reject(self, payload: bytes, peer: str, reason: str, detail: str) -> None:
         self.rejected_total[reason] += 1
         self.rejected_by_peer_total[_counted(self.rejected_by_peer_total, peer)] += 1
         if self._backlog is not None:
@@ -116,12 +126,6 @@ class Receiver:
             return
         while backlog.is_full and not writer.stalled and not backlog.closing:
             await backlog.wait_for_room(STALL_CHECK_SECONDS)
-        if self._shedding and not backlog.is_full:
-            self._shedding = False
-            log.warning(
-                "room in memory again; %d records were shed since the start",
-                self.shed_total.total(),
-            )
 
     def _shed(self, peer: str) -> None:
         self.shed_total[_counted(self.shed_total, peer)] += 1

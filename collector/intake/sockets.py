@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -34,6 +35,8 @@ def bind(address: Address) -> list[socket.socket]:
         )
     except OSError as error:
         raise ListenError(f"cannot listen on {address}: {error.strerror}") from None
+    except (UnicodeError, ValueError):
+        raise ListenError(f"cannot listen on {address}: that is no host name") from None
     sockets: list[socket.socket] = []
     port = address.port
     try:
@@ -114,6 +117,13 @@ def _explained(address: Address, error: OSError) -> str:
     if error.errno == errno.EACCES:
         return f"{text}; ports below 1024 and others' folders need rights"
     return text
+
+
+def unlink(bound: socket.socket) -> None:
+    """Remove the path of a UNIX socket that `bind` made."""
+    if bound.family == socket.AF_UNIX:
+        with contextlib.suppress(OSError):
+            Path(bound.getsockname()).unlink()
 
 
 def inherited(environment: MutableMapping[str, str]) -> list[socket.socket]:

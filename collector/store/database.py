@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -16,9 +17,9 @@ from collector.store.schema import (
     migration_script,
 )
 
-# How long SQLite itself waits for another process's lock, inside one call;
-# the writer goes on trying after that.
-BUSY_SECONDS: Final = 0.5
+# How long SQLite itself waits for another process's lock, in each statement of
+# a batch; the writer goes on trying after that.
+BUSY_SECONDS: Final = 0.05
 
 # The write-ahead log is cut back to this size when a checkpoint allows it.
 WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
@@ -33,7 +34,13 @@ async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection
 
     Raises StoreError (SchemaTooNew) when it can't be used.
     """
+    # Its debug messages hold whole batches; in a program that sends its own
+    # records to a collector within it, they would never end.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
     try:
+        # A first try without aiosqlite, whose thread would report a failure
+        # to a loop that may be closed by then.
+        sqlite3.connect(path).close()
         # With this isolation level the sqlite3 module begins a transaction,
         # with the write lock, before whatever writes first.
         database = await aiosqlite.connect(
@@ -56,6 +63,10 @@ async def _prepare(
     database: aiosqlite.Connection, path: Path, synchronous: str
 ) -> None:
     version = await _pragma(database, "user_version")
+    if version and await _pragma(database, "application_id") != APPLICATION_ID:
+        raise StoreError(
+            f"{path}: a database of another program; name another file with --db"
+        )
     if version > SCHEMA_VERSION:
         raise SchemaTooNew(
             f"{path}: its schema has version {version}, this program knows "
@@ -70,10 +81,6 @@ async def _prepare(
         # Both can only be set while the file is empty.
         await database.execute("PRAGMA auto_vacuum = INCREMENTAL")
         await database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    elif await _pragma(database, "application_id") != APPLICATION_ID:
-        raise StoreError(
-            f"{path}: a database of another program; name another file with --db"
-        )
     await database.execute("PRAGMA journal_mode = WAL")
     await database.execute(f"PRAGMA synchronous = {synchronous}")
     await database.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sqlite3
 import time
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiosqlite
-import msgspec
 
 from collector.errors import StoreError
 from collector.record import RECORD_FIELDS, Record
@@ -138,6 +138,7 @@ class Writer:
                         error,
                         self._backlog.waiting_records,
                     )
+                self._writing_since = None
                 await self._pause(pause, error)
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
                 continue
@@ -230,12 +231,21 @@ class Writer:
 
     async def _intern(self, missing: Missing) -> None:
         """Store new values and learn the ids of all that are missing."""
-        call_sites, origins = await asyncio.gather(
+        # Both have ended before an error is raised: a statement that came after
+        # the rollback would begin a transaction that nobody ends.
+        results = await asyncio.gather(
             self._intern_values("call_sites", CALL_SITE_COLUMNS, missing.call_sites),
             self._intern_values("origins", ORIGIN_COLUMNS, missing.origins),
+            return_exceptions=True,
         )
-        self._interned.call_sites.update(call_sites)
-        self._interned.origins.update(origins)
+        tables: tuple[dict[Any, int], ...] = (
+            self._interned.call_sites,
+            self._interned.origins,
+        )
+        for table, found in zip(tables, results, strict=True):
+            if isinstance(found, BaseException):
+                raise found
+            table.update(found)
 
     async def _intern_values(
         self, table: str, columns: tuple[str, ...], values: Collection[tuple[Any, ...]]
@@ -282,9 +292,12 @@ def refused(record: Record, error: Exception) -> Reject:
     document = {
         name: getattr(record, name)
         for name in RECORD_FIELDS
-        if name not in ("started", "received", "peer")
+        if name not in ("started", "received", "peer", "extra")
     }
-    payload = msgspec.json.encode(document)
+    document.update(json.loads(record.extra or "{}"))
+    # With escapes for all but ASCII, as it may be a lone surrogate that SQLite
+    # refused, which msgspec refuses too.
+    payload = json.dumps(document).encode("ascii")
     return make_reject(
         payload,
         received=record.received,

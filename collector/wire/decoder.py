@@ -8,7 +8,7 @@ from collector.wire.limits import DecodeLimits
 from collector.wire.messagepack import MessagePackReader
 from collector.wire.opaque import Global, Instance
 from collector.wire.pickles import PickleReader
-from collector.wire.plain import dotted_name, is_maker, plain
+from collector.wire.plain import Walk, dotted_name, is_maker
 from collector.wire.stock import StockReader
 
 
@@ -51,9 +51,10 @@ class Decoder:
             value = _log_record_state(value)
         if not isinstance(value, dict):
             raise DecodeError("not_a_mapping", f"it holds {_described(value)}")
+        walk = Walk(self._limits)  # one for all: they may share what they hold
         for key, item in value.items():
             if item is not None and not isinstance(item, (str, int, float)):
-                value[key] = plain(item, self._limits)
+                value[key] = walk.visit(item, 0)
         return value
 
 

@@ -23,6 +23,7 @@ _FOREIGN_STARTS: Final = (
     (b"PRI ", "an HTTP/2 request"),
     (b"SSH-", "an SSH client"),
     (b"PROX", "a PROXY protocol header"),
+    (b"\r\n\r\n", "a PROXY protocol header"),
     (b"<", "a syslog message"),
     (b"{", "JSON without a length prefix"),
 )

@@ -10,7 +10,7 @@ class DecodeLimits:
     """What one payload may cost. Each bound holds before memory is taken.
 
     max_operations: pickle opcodes carried out; JSON and MessagePack items read.
-    max_items: values kept of one attribute; what is beyond is cut off.
+    max_items: values kept of containers and instances; what is beyond is cut off.
     max_depth: nesting kept of one attribute; what is deeper is cut off.
     max_text_bytes: memory that one payload's texts may take once decoded.
     """

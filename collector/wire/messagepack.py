@@ -20,6 +20,9 @@ _DOUBLE: Final = struct.Struct(">d")
 # Nesting beyond this is no log record, and would exhaust the stack.
 MAX_NESTING: Final = 200
 
+# Bytes of texts that are not UTF-8 and are shown escaped, which is slow.
+MAX_BYTES_ESCAPED: Final = 64 * 1024
+
 
 @final
 class MessagePackReader:
@@ -30,6 +33,9 @@ class MessagePackReader:
         self._data: bytes = b""
         self._pos: int = 0
         self._left: int = 0
+        self._max_text_bytes: int = limits.max_text_bytes
+        self._text_left: int = 0
+        self._escapes_left: int = 0
 
     def read(self, data: bytes) -> object:
         """Return the value of the document `data`: dicts, lists and scalars.
@@ -40,6 +46,8 @@ class MessagePackReader:
         self._data = data
         self._pos = 0
         self._left = self._max_operations
+        self._text_left = self._max_text_bytes
+        self._escapes_left = MAX_BYTES_ESCAPED
         try:
             value = self._value(0)
         except IndexError:
@@ -117,9 +125,17 @@ class MessagePackReader:
 
     def _text(self, length: int) -> str:
         raw = self._take(length)
+        if not raw.isascii():
+            # As in a pickle: up to four bytes a character, and again to read.
+            self._text_left -= 8 * length
+            if self._text_left < 0:
+                raise DecodeError("too_much_text", "its texts would take too much")
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
+            self._escapes_left -= length
+            if self._escapes_left < 0:
+                return raw.decode("utf-8", "replace")
             return raw.decode("utf-8", "backslashreplace")
 
     def _extension(self, length: int) -> bytes:

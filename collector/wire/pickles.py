@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import codecs
 import struct
+import warnings
 from typing import Final, final
 
 from collector.errors import DecodeError
@@ -35,6 +36,10 @@ LARGE_TEXT_BYTES: Final = 65536
 
 # Python itself refuses longer ones: reading decimal digits takes square time.
 MAX_DIGITS: Final = 4300
+FEW_DIGITS: Final = 400
+
+# Each lone surrogate takes a microsecond to read.
+MAX_SURROGATES: Final = 30_000
 
 _DOUBLE: Final = struct.Struct(">d")
 _UNSIGNED8: Final = struct.Struct("<Q")
@@ -53,6 +58,7 @@ class PickleReader:
         self._max_text_bytes: int = limits.max_text_bytes
         self._texts: dict[bytes, str] = {}
         self._text_bytes: int = 0
+        self._surrogates: int = 0
 
     def read(self, data: bytes) -> object:
         """Return the one value that the pickle `data` holds.
@@ -61,6 +67,7 @@ class PickleReader:
         pickle within the limits.
         """
         self._text_bytes = 0
+        self._surrogates = 0
         try:
             return self._run(data)
         except IndexError:
@@ -75,13 +82,16 @@ class PickleReader:
             raw = data[start:end]
             text = self._texts.get(raw)
             if text is None:
-                text = _decoded(raw)
+                text = self._decoded(raw)
                 if len(self._texts) >= TEXTS_KEPT:
                     self._texts.clear()
                 self._texts[raw] = text
             return text
         if length <= LARGE_TEXT_BYTES:
-            return _decoded(data[start:end])
+            text = self._decoded(data[start:end])
+            if not text.isascii():
+                self._charge(4 * length)
+            return text
         return self._large_text(memoryview(data)[start:end])
 
     def _large_text(self, raw: memoryview) -> str:
@@ -89,11 +99,20 @@ class PickleReader:
             text = str(raw, "ascii")
         except UnicodeDecodeError:
             # One character outside ASCII can make Python spend four bytes on
-            # each of the text's characters.
-            self._charge(4 * len(raw))
-            return _decoded(bytes(raw))
+            # each of the text's characters, and as much again while it reads.
+            self._charge(8 * len(raw))
+            return self._decoded(bytes(raw))
         self._charge(len(raw))
         return text
+
+    def _decoded(self, raw: bytes) -> str:
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            self._surrogates += raw.count(b"\xed")
+            if self._surrogates > MAX_SURROGATES:
+                return raw.decode("utf-8", "replace")
+            return raw.decode("utf-8", "surrogatepass")
 
     def _charge(self, memory: int) -> None:
         self._text_bytes += memory
@@ -145,7 +164,7 @@ class PickleReader:
             elif op == 0x71:  # BINPUT
                 index = data[pos]
                 pos += 1
-                if index == len(memo):
+                if index == len(memo) and not far_memo:
                     memo.append(stack[-1])
                 else:
                     _put(memo, far_memo, index, stack[-1])
@@ -164,6 +183,8 @@ class PickleReader:
                 pos += 2
             elif op == 0x4C:  # LONG
                 end = _line_end(data, pos)
+                if end - pos > FEW_DIGITS:
+                    self._charge(16 * (end - pos))
                 stack.append(_integer(data[pos:end].removesuffix(b"L")))
                 pos = end + 1
             elif op == 0x68:  # BINGET
@@ -177,7 +198,7 @@ class PickleReader:
                 stack.append(self._text(data, pos, pos + length))
                 pos += length
             elif op == 0x94:  # MEMOIZE
-                memo.append(stack[-1])
+                _put(memo, far_memo, len(memo) + len(far_memo), stack[-1])
             elif op == 0x28:  # MARK
                 marked.append(stack)
                 stack = []
@@ -240,6 +261,8 @@ class PickleReader:
                 elif digits == b"00":
                     stack.append(False)
                 else:
+                    if end - pos > FEW_DIGITS:
+                        self._charge(16 * (end - pos))
                     stack.append(_integer(digits))
                 pos = end + 1
             elif op == 0x46:  # FLOAT
@@ -280,7 +303,7 @@ class PickleReader:
             elif op == 0x56:  # UNICODE
                 end = _line_end(data, pos)
                 raw = data[pos:end]
-                self._charge(4 * len(raw))
+                self._charge(8 * len(raw))
                 stack.append(raw.decode("raw-unicode-escape"))
                 pos = end + 1
             elif op == 0x53:  # STRING
@@ -288,7 +311,10 @@ class PickleReader:
                 raw = data[pos:end].strip()
                 if len(raw) < 2 or raw[0] != raw[-1] or raw[0] not in b"'\"":
                     raise _malformed("a string has no quotes")
-                escaped: tuple[bytes, int] = codecs.escape_decode(raw[1:-1])
+                with warnings.catch_warnings():
+                    # A backslash before another character stands for itself.
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    escaped: tuple[bytes, int] = codecs.escape_decode(raw[1:-1])
                 stack.append(self._legacy_text(escaped[0]))
                 pos = end + 1
 
@@ -414,13 +440,6 @@ class PickleReader:
         return self._text(data, pos, end), end + 1
 
 
-def _decoded(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("utf-8", "surrogatepass")
-
-
 def _claims(length: int, remaining: int) -> DecodeError:
     return DecodeError(
         "truncated_pickle", f"it claims {length} bytes where {remaining} remain"
@@ -467,7 +486,10 @@ def _put(
     if index < len(memo):
         memo[index] = value
     elif index == len(memo):
+        far_memo.pop(index, None)
         memo.append(value)
+        while len(memo) in far_memo:
+            memo.append(far_memo.pop(len(memo)))
     else:
         far_memo[index] = value
 

@@ -9,6 +9,7 @@ class name under "@class" and its fields.
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from collector.wire.limits import DecodeLimits
@@ -18,6 +19,10 @@ from collector.wire.standard_types import READERS, uuid_text
 CUT: Final = "…"
 CYCLE: Final = "<cycle>"
 MAX_NAME_CHARS: Final = 256
+
+# Bytes of one payload that are shown as text, and that are shown escaped.
+MAX_BYTES_SHOWN: Final = 2 * 1024 * 1024
+MAX_BYTES_ESCAPED: Final = 64 * 1024
 
 BYTES_NAMES: Final = frozenset(
     {"_codecs.encode", "builtins.bytes", "builtins.bytearray"}
@@ -32,6 +37,18 @@ MAPPINGS: Final = frozenset(
 )
 SEQUENCES: Final = frozenset(
     {"builtins.set", "builtins.frozenset", "builtins.list", "collections.deque"}
+)
+STANDARD_MODULES: Final = sys.stdlib_module_names - {"__main__"}
+STANDARD_ENUMS: Final = frozenset(
+    {
+        "http.HTTPMethod",
+        "http.HTTPStatus",
+        "signal.Handlers",
+        "signal.Signals",
+        "socket.AddressFamily",
+        "socket.SocketKind",
+        "uuid.SafeUUID",
+    }
 )
 
 # Names that pickles of Python 2 and of protocols below 3 use.
@@ -62,23 +79,28 @@ def plain(value: object, limits: DecodeLimits) -> object:
     deep; where something was left out stands "…", where a container holds
     itself "<cycle>".
     """
-    return _Walk(limits).visit(value, 0)
+    return Walk(limits).visit(value, 0)
 
 
-class _Walk:
+class Walk:
+    """Makes values plain, all of them within one budget."""
+
     def __init__(self, limits: DecodeLimits) -> None:
         self._left = limits.max_items
         self._max_depth = limits.max_depth
         self._open: set[int] = set()
+        self._text_left = MAX_BYTES_SHOWN
+        self._escapes_left = MAX_BYTES_ESCAPED
 
     def visit(self, value: object, depth: int) -> object:
+        """Return `value`, found at this depth, as a finite plain value."""
         self._left -= 1
         if self._left < 0:
             return CUT
         if value is None or isinstance(value, (str, bool, int, float)):
             return value
         if isinstance(value, (bytes, bytearray)):
-            return value.decode("utf-8", "backslashreplace")
+            return self._bytes(value)
         if isinstance(value, Global):
             return dotted_name(value)
         if depth >= self._max_depth:
@@ -96,6 +118,19 @@ class _Walk:
         finally:
             self._open.discard(id(value))
         return f"<{type(value).__name__}>"
+
+    def _bytes(self, raw: bytes | bytearray) -> str:
+        if len(raw) > self._text_left:
+            return self._bytes(raw[: self._text_left]) + CUT
+        self._text_left -= len(raw)
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            # Escapes are slow and four times as long.
+            self._escapes_left -= len(raw)
+            if self._escapes_left < 0:
+                return raw.decode("utf-8", "replace")
+            return raw.decode("utf-8", "backslashreplace")
 
     def _list(
         self, values: list[object] | tuple[object, ...], depth: int
@@ -119,7 +154,7 @@ class _Walk:
         name = self._callee(instance)
         args = instance.args
         if name in BYTES_NAMES:
-            return _encoded(instance).decode("utf-8", "backslashreplace")
+            return self._bytes(_encoded(instance, self._text_left))
         reader = READERS.get(name)
         if reader is not None:
             found = reader(self._arguments(args, depth), instance.state)
@@ -148,7 +183,7 @@ class _Walk:
         if isinstance(arg, (bytes, bytearray)):
             return bytes(arg)
         if isinstance(arg, Instance) and _name_of(arg.callee) in BYTES_NAMES:
-            return _encoded(arg)
+            return _encoded(arg, MAX_NAME_CHARS)
         return self.visit(arg, depth + 1)
 
     def _name(self, callee: object) -> str:
@@ -186,8 +221,11 @@ class _Walk:
             fields = {"@class": name}
             fields.update(self._dict(value, depth))  # type: ignore[arg-type]
             return fields
-        if isinstance(value, (list, tuple)):
-            return self._fields(name, tuple(value), instance, depth)
+        if isinstance(value, list):
+            instance.items = value
+            return self._fields(name, (), instance, depth)
+        if isinstance(value, tuple):
+            return self._fields(name, value, instance, depth)
         return self._fields(name, (value,), instance, depth)
 
     def _mapping(self, args: object, instance: Instance, depth: int) -> object:
@@ -256,7 +294,7 @@ def _name_of(callee: object) -> str:
 
 
 def _is_member(name: str, args: object, instance: Instance) -> bool:
-    last = name.rpartition(".")[2]
+    module, _, last = name.rpartition(".")
     return (
         isinstance(args, tuple)
         and len(args) == 1
@@ -264,25 +302,28 @@ def _is_member(name: str, args: object, instance: Instance) -> bool:
         and instance.state is None
         and instance.items is None
         and instance.pairs is None
-        and not name.startswith(("builtins.", "pickle.", "copyreg.", "_codecs."))
+        # A class by its name, and not one of the standard library, where
+        # posix.system and subprocess.Popen are what must stay visible.
+        and last[:1].isupper()
         and not last.endswith(("Error", "Exception", "Warning", "Exit", "Interrupt"))
+        and (name in STANDARD_ENUMS or module.partition(".")[0] not in STANDARD_MODULES)
     )
 
 
-def _encoded(instance: Instance) -> bytes:
+def _encoded(instance: Instance, max_chars: int) -> bytes:
     """Return the bytes that a pickle below protocol 3 spells as a call."""
     args = instance.args
     if not isinstance(args, tuple) or not args:
         return b""
     value = args[0]
     if isinstance(value, Instance) and _name_of(value.callee) == "_codecs.encode":
-        value = _encoded_text(value.args)
+        value = _encoded_text(value.args, max_chars)
     if isinstance(value, str):
-        return _encoded_text(args)
+        return _encoded_text(args, max_chars)
     return value if isinstance(value, bytes) else b""
 
 
-def _encoded_text(args: object) -> bytes:
+def _encoded_text(args: object, max_chars: int) -> bytes:
     if not isinstance(args, tuple) or not args or not isinstance(args[0], str):
         return b""
-    return args[0].encode("latin-1", "backslashreplace")
+    return args[0][:max_chars].encode("latin-1", "backslashreplace")

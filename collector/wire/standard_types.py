@@ -76,7 +76,9 @@ def _timedelta(args: list[object], state: object) -> object:
 
 def _timezone(args: list[object], state: object) -> object:
     """Return UTC with the offset, as in ISO times; the first argument is in s."""
-    if not args or not isinstance(args[0], (int, float)) or abs(args[0]) >= 86400:
+    if not args or not isinstance(args[0], (int, float)):
+        return NotImplemented
+    if not -86400 < args[0] < 86400:  # nor is it a NaN
         return NotImplemented
     minutes, seconds = divmod(abs(int(args[0])), 60)
     sign = "-" if args[0] < 0 else "+"
@@ -128,6 +130,14 @@ def _windows_path(args: list[object], state: object) -> object:
     return _joined(args, "\\")
 
 
+def _fraction(args: list[object], state: object) -> object:
+    if len(args) == 2 and isinstance(args[0], int) and isinstance(args[1], int):
+        if args[0].bit_length() > 1024 or args[1].bit_length() > 1024:
+            return NotImplemented
+        return f"{args[0]}/{args[1]}"
+    return _text_of_first(args, state)
+
+
 def _joined(args: list[object], separator: str) -> object:
     parts = [part for part in args if isinstance(part, str)]
     if len(parts) != len(args):
@@ -135,7 +145,9 @@ def _joined(args: list[object], separator: str) -> object:
     if not parts:
         return "."
     # The first part of an absolute path ends in the separator already.
-    if len(parts) > 1 and parts[0].endswith(separator):
+    # A drive alone stands for that drive's current folder.
+    drive = separator == "\\" and len(parts[0]) == 2 and parts[0][1] == ":"
+    if len(parts) > 1 and (drive or parts[0].endswith(separator)):
         return parts[0] + separator.join(parts[1:])
     return separator.join(parts)
 
@@ -160,7 +172,7 @@ READERS: Final[dict[str, Reader]] = {
     "datetime.timezone": _timezone,
     "zoneinfo.ZoneInfo._unpickle": _text_of_first,
     "decimal.Decimal": _text_of_first,
-    "fractions.Fraction": _text_of_first,
+    "fractions.Fraction": _fraction,
     "uuid.UUID": _uuid,
     "ipaddress.IPv4Address": _ip_version4,
     "ipaddress.IPv6Address": _ip_version6,

@@ -45,9 +45,14 @@ MAX_KEPT: Final = 4096
 MAX_TEXT_BYTES: Final = 65536
 MAX_DIGITS: Final = 24
 
-# More values than this are for the machine, which counts its operations; it
-# bounds how deep they nest, too.
+# More values than this are for the machine, which counts its operations; and
+# so are deeper ones, which it cuts.
 MAX_EXTRA: Final = 100
+MAX_DEPTH: Final = 8
+
+
+# Attributes that stand outside of runs.
+VARYING: Final = frozenset({"msg", "created", "msecs", "relativeCreated", "process"})
 
 
 @final
@@ -85,7 +90,7 @@ class StockReader:
     def _read(self, data: bytes) -> dict[str, object] | None:
         # The first run begins behind the opcodes that make the dictionary.
         end = _run_end(data, 4, MESSAGE)
-        first = self._run(data, 4, end)
+        first = self._run(data, 4, end, MESSAGE)
         if first is None or data[end] != 0x58:
             return None
         start = end + 5
@@ -95,13 +100,13 @@ class StockReader:
         message = data[start:end].decode("utf-8")
         start = end + 2
         end = _run_end(data, start, CREATED)
-        second = self._run(data, start, end)
+        second = self._run(data, start, end, CREATED)
         if second is None or not _are_times(data, end):
             return None
         created, msecs, relative = TIMES.unpack_from(data, end)
         start = end + TIMES.size
         end = _run_end(data, start, PROCESS)
-        third = self._run(data, start, end)
+        third = self._run(data, start, end, PROCESS)
         if third is None:
             return None
         runs = (first, second, third)
@@ -116,17 +121,18 @@ class StockReader:
         scanner = self._scanner
         scanner.pos = end
         scanner.left = MAX_EXTRA
+        scanner.depth = 0
         attributes["process"] = scanner.value(data)
         return scanner.attributes(data, attributes)
 
-    def _run(self, data: bytes, start: int, end: int) -> Run | None:
+    def _run(self, data: bytes, start: int, end: int, mark: bytes) -> Run | None:
         """Return the run between two positions; None where it is none."""
         if end == 0:
             return None
         raw = data[start:end]
         run = self._runs.get(raw)
         if run is None:
-            run = _Scanner().run(raw)
+            run = _Scanner().run(raw, mark)
             if run is not None:
                 if len(self._runs) >= MAX_KEPT:
                     self._runs.clear()
@@ -159,16 +165,26 @@ class _Scanner:
     def __init__(self) -> None:
         self.pos: int = 0
         self.left: int = MAX_EXTRA
+        self.depth: int = 0
 
-    def run(self, raw: bytes) -> Run | None:
+    def run(self, raw: bytes, mark: bytes) -> Run | None:
         """Read a run: names and values, and one name at its end."""
         try:
             attributes: dict[str, object] = {}
             while True:
+                start = self.pos
                 name = self._name(raw)
                 if self.pos == len(raw):
-                    return Run(attributes)
-                attributes[name] = self.value(raw)
+                    # A longer name may end in the bytes of the mark.
+                    whole = start + len(mark) + 1 == len(raw)
+                    return Run(attributes) if whole else None
+                if name in VARYING:
+                    # Of two of one name the later counts, as the machine says.
+                    return None
+                value = self.value(raw)
+                if isinstance(value, (list, dict)):
+                    return None  # what is remembered can't be changed
+                attributes[name] = value
         except (IndexError, ValueError, struct.error):
             return None
 
@@ -193,7 +209,7 @@ class _Scanner:
     def value(self, data: bytes) -> object:
         """Read one value."""
         self.left -= 1
-        if self.left < 0:
+        if self.left < 0 or self.depth > MAX_DEPTH:
             raise ValueError("too many values for this shortcut")
         op = data[self.pos]
         start = self.pos + 1
@@ -222,6 +238,8 @@ class _Scanner:
             return _DOUBLE.unpack_from(data, start)[0]
         if op == 0x4C:  # LONG
             end = data.find(b"L\n", start, start + MAX_DIGITS)
+            if end < 0:  # compiled, data[start:-1] may be a SystemError
+                raise ValueError("no short number")
             digits = data[start:end]
             if not digits.isdigit():
                 raise ValueError("no plain number")
@@ -233,9 +251,15 @@ class _Scanner:
                 self.pos = start + 3
                 return digits == b"01\n"
         if op == 0x7D:  # EMPTY_DICT, then BINPUT
-            return self._dict(data)
+            self.depth += 1
+            pairs = self._dict(data)
+            self.depth -= 1
+            return pairs
         if op == 0x5D:  # EMPTY_LIST, then BINPUT
-            return self._list(data)
+            self.depth += 1
+            items = self._list(data)
+            self.depth -= 1
+            return items
         raise ValueError("not taken here")
 
     def _dict(self, data: bytes) -> dict[str, object]:

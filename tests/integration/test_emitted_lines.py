@@ -177,7 +177,8 @@ def test_traceback_and_stack(start_daemon: StartDaemon, run_client: RunClient) -
     start = text.index("failed")
     shown = text[start + 1 : -1]
     expected = f"{logged[5]['exc_text']}\n{logged[5]['stack_info']}".splitlines()
-    assert shown == [line.strip() for line in expected]
+    # Each is marked as belonging to the record's line.
+    assert [line.lstrip("| ") for line in shown] == [line.strip() for line in expected]
     assert all(line.startswith(" ") for line in until_end[start + 1 : -1])
 
 

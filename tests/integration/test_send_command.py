@@ -161,7 +161,7 @@ def test_a_collector_that_refuses(start_daemon: Any, tmp_path: Path) -> None:
     with daemon.connect() as only:
         only.sendall(b"\0\0")
         # Its place is taken once the next one is refused.
-        with daemon.connect() as other, contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionResetError), daemon.connect() as other:
             other.recv(1)
         for _ in range(5):
             done = run_command("send", "-p", str(daemon.port), "m", folder=tmp_path)

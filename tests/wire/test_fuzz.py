@@ -168,7 +168,7 @@ def test_any_bytes(make, data):
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("make", MAKERS)
-@settings(max_examples=25_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_bytes_for_long(make, data):
     """The same with many more examples."""

@@ -176,6 +176,7 @@ def test_every_truncation_is_refused(protocol):
         b"Np0\n0g0\n.",
         b"Np5\n0g5\n.",
         b"Nr\xff\xff\0\x000j\xff\xff\0\0.",
+        b"\x80\x04)q\x02\x940h\x01.",
         b"\x8a\x00.",
         b"\x8b\x01\0\0\0\xff.",
         b"\x80\x04\x95\x01\0\0\0\0\0\0\0N.",
