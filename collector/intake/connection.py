@@ -34,6 +34,7 @@ class Connection:
         self._max_frame_bytes = max_frame_bytes
         # The header of the frame whose payload is awaited; empty between frames.
         self._header = b""
+        self._waiting = False
         self._frames = 0
         self._seen_frames = -1
         self._seen_at = 0.0
@@ -81,7 +82,10 @@ class Connection:
             payload = await read_exactly(length)
             self._header = b""
             if receiver.is_full:
+                # Not the peer's fault, whatever else it has sent meanwhile.
+                self._waiting = True
                 await receiver.wait_for_room()
+                self._waiting = False
             receive(payload, peer, hostname)
             self._frames += 1
 
@@ -108,7 +112,7 @@ class Connection:
         """Whether a frame has begun to arrive and has not ended."""
         # A header's first bytes can only be seen in the reader's own buffer.
         buffered: bytearray = vars(self._reader)["_buffer"]
-        return bool(self._header) or bool(buffered)
+        return not self._waiting and (bool(self._header) or bool(buffered))
 
     async def drain(self, seconds: float) -> None:
         """Read on until nothing more comes, `seconds` at most, then hang up.

@@ -20,10 +20,10 @@ def stream(encoding="utf-8"):
 
 
 def test_lines_end_in_newlines(make_record):
-    """Every record is a line; further lines of it are indented."""
+    """Every record is a line; further lines of it are marked."""
     records = [make_record("a"), make_record("b\nc"), make_record("d\x1b[2J")]
 
-    assert lines(records, PLAIN) == "a\nb\n    c\nd\\x1b[2J\n"
+    assert lines(records, PLAIN) == "a\nb\n    | c\nd\\x1b[2J\n"
 
 
 def test_a_stream_is_flushed_and_left_open(make_record):

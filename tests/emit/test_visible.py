@@ -33,19 +33,19 @@ def test_characters(text, shown):
     assert visible(text) == shown
 
 
-def test_later_lines_are_indented():
+def test_later_lines_are_marked():
     """Lines after the first can't be taken for records of their own."""
     text = 'boom\nTraceback:\n  File "x"\n\nValueError: 1\n'
 
     assert visible(text) == (
-        'boom\n    Traceback:\n      File "x"\n    \n    ValueError: 1'
+        'boom\n    | Traceback:\n    |   File "x"\n    | \n    | ValueError: 1'
     )
 
 
 @pytest.mark.parametrize("end", ["\n", "\n\n", "\r\n"])
 def test_ends_of_lines_are_cut_off(end):
     """A record's own final newlines leave no empty lines."""
-    assert visible("a\nb" + end).rstrip("\\x0d") == "a\n    b"
+    assert visible("a\nb" + end).rstrip("\\x0d") == "a\n    | b"
 
 
 @given(
@@ -58,7 +58,7 @@ def test_no_text_leaves_its_record(text):
     """No line after the first starts at column 0; nothing steers a terminal."""
     shown = visible(text)
 
-    assert all(line.startswith("    ") for line in shown.splitlines()[1:])
+    assert all(line.startswith("    | ") for line in shown.splitlines()[1:])
     assert shown.count("\n") == len(shown.splitlines() or [""]) - 1 or (
         not shown.strip("\n")
     )

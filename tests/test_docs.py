@@ -1,0 +1,52 @@
+"""The documents say what the program does."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from collector.cli.main import COMMANDS
+from collector.config import Settings, as_toml
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "field", msgspec.structs.fields(Settings), ids=lambda f: f.name
+)
+def test_every_setting_is_in_the_readme(field):
+    """Each setting is named in the README's table."""
+    assert f"`{field.name}`" in README
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c != "config"])
+def test_every_command_is_in_the_readme(command):
+    """Each command has its row in the README."""
+    assert f"| `logcollector {command}` |" in README
+
+
+def test_the_example_file_has_all_defaults():
+    """config.example.toml is what `config show --defaults` prints."""
+    example = (ROOT / "config.example.toml").read_text(encoding="utf-8")
+    assert example == as_toml(Settings())
+
+
+def test_the_readme_opens_with_the_two_commands():
+    """The first code block is `make run` and `make test`, which the Makefile has."""
+    block = re.search(r"(?:^    .*\n)+", README, re.MULTILINE)[0]
+    targets = re.findall(r"^    make (\w+)", block, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert targets == ["run", "test"]
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_ci_calls_the_readmes_test_command():
+    """What lands has passed the command that the README gives."""
+    assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_links_lead_somewhere():
+    """Each relative link of the README leads to a file."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
