@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from collector.cli.main import COMMANDS
 from collector.config import Settings, as_toml
 

@@ -39,7 +39,7 @@ VERSION = systemd_version()
 
 needs_systemd_analyze = pytest.mark.skipif(
     VERSION is None or VERSION < OLDEST_SYSTEMD,
-    reason=f"needs systemd-analyze {OLDEST_SYSTEMD} or newer, found {VERSION or 'none'}",
+    reason=f"needs systemd-analyze {OLDEST_SYSTEMD} or newer, has {VERSION or 'none'}",
 )
 
 

@@ -31,7 +31,7 @@ from collector.wire.limits import DecodeLimits
 ADDRESS_SPACE = 2 << 30
 CPU_SECONDS = 3
 ENOUGH_MS = 50.0
-HOPELESS_MS = 300.0
+HOPELESS_MS = 1500.0
 TABLE = (
     "CREATE TABLE r (created REAL NOT NULL, received REAL NOT NULL, started REAL"
     " NOT NULL, relativeCreated REAL NOT NULL, name TEXT NOT NULL, levelname TEXT NOT"
