@@ -14,7 +14,15 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import msgspec
 from msgspec import Meta
@@ -271,8 +279,19 @@ def _checked(
             _check_value(key, checked[key])
         except (msgspec.ValidationError, ValueError) as error:
             reason = str(error).partition(" - at `")[0]
+            choices = _choices(hints[key])
+            if choices:
+                reason = f"not one of {', '.join(choices)}"
             raise ConfigError(shown, f"{_brief(value)}: {reason}") from None
     return checked
+
+
+def _choices(hint: Any) -> list[str]:
+    """Return the values that a setting may have, if they are few."""
+    for part in (hint, *get_args(hint)):
+        if get_origin(part) is Literal:
+            return [str(choice) or "empty" for choice in get_args(part)]
+    return []
 
 
 def _check_value(key: str, value: Any) -> None:

@@ -251,7 +251,9 @@ class _Normaliser:
 
         levelno = self._levelno()
         levelname = self._name("levelname")
-        if not levelname:
+        if not levelname or (
+            "levelno" not in attributes and levelname.upper() in LEVEL_NUMBERS
+        ):
             levelname = level_name(levelno)
 
         own_hostname = attributes.get("hostname")

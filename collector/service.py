@@ -19,7 +19,7 @@ from collector.config import Settings
 from collector.emit.emitter import Emitter
 from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import open_output
-from collector.errors import CollectorError, ConfigError
+from collector.errors import CollectorError, ConfigError, StoreError
 from collector.intake.listener import ConnectionLimits, Listener
 from collector.intake.peers import Hostnames
 from collector.intake.receiver import Receiver
@@ -37,6 +37,9 @@ STATUS_SECONDS: Final = 10.0
 
 # The part of a stop's time in which connections may still bring frames.
 DRAIN_SHARE: Final = 0.4
+
+# What a part of the stop may take even when all time has been used up.
+QUICK_SECONDS: Final = 0.1
 
 # What a running service can't change.
 FIXED_SETTINGS: Final = (
@@ -80,7 +83,9 @@ class Service:
         self._backlog: Backlog | None = None
         self._writer: Writer | None = None
         self._writing: asyncio.Task[None] | None = None
-        self._emitter: Emitter | None = None
+        # The present one, and those of earlier settings that are not done yet.
+        self._emitters: list[Emitter] = []
+        self._lines_dropped = 0
         self._receiver: Receiver | None = None
         self._listener: Listener | None = None
         # What systemd made is systemd's to remove; this is ours.
@@ -95,7 +100,12 @@ class Service:
     @property
     def output_is_blocked(self) -> bool:
         """Whether a thread is still stuck in writing lines, after `run`."""
-        return self._emitter is not None and self._emitter.is_blocked
+        return any(emitter.is_blocked for emitter in self._emitters)
+
+    @property
+    def is_looking_up(self) -> bool:
+        """Whether a thread still waits for the name of a peer, after `run`."""
+        return self._listener is not None and self._listener.hostnames.lookups > 0
 
     def stop(self) -> None:
         """Ask to stop; asked again, stop without waiting for anything."""
@@ -151,13 +161,14 @@ class Service:
             )
             self._writing = asyncio.create_task(self._writer.run())
         # 3. The output.
-        self._emitter = make_emitter(settings)
+        emitter = make_emitter(settings)
+        self._emitters = [emitter] if emitter is not None else []
         # 4. The listener.
         self._receiver = Receiver(
             Decoder(decode_limits(settings)),
             backlog=self._backlog,
             writer=self._writer,
-            emitter=self._emitter,
+            emitter=emitter,
         )
         self._listener = Listener(
             sockets,
@@ -192,23 +203,29 @@ class Service:
         # 1. No more connections; take the frames that have arrived.
         for bound in self._bound:
             unlink(bound)
+        if self._backlog is not None and self._writing and self._writing.done():
+            # Nobody takes from it any more: those who wait for room shed.
+            self._backlog.close()
         if self._listener is not None:
             await self._listener.stop(seconds * DRAIN_SHARE)
         for bound in self._bound:
             bound.close()
         # 2. Write what waits, then close the database with a last checkpoint.
         failure = await self._finish_writing(deadline)
+        if self._listener is not None:
+            await self._listener.wait_closed(QUICK_SECONDS)
         if self._writer is not None:
             await self._writer.close()
         if self._receiver is not None and self._receiver.shed_total:
             shed = self._receiver.shed_total.total()
             log.warning("%d records were shed since the start", shed)
         # 3. Show what waits.
-        if self._emitter is not None:
-            left = max(0.1, deadline - loop.time())
-            unshown = await asyncio.to_thread(self._emitter.stop, left)
-            if unshown:
-                log.warning("%d lines were not written before the stop", unshown)
+        unshown = 0
+        for emitter in self._emitters:
+            left = max(QUICK_SECONDS, deadline - loop.time())
+            unshown += await asyncio.to_thread(emitter.stop, left)
+        if unshown:
+            log.warning("%d lines were not written before the stop", unshown)
         if failure is not None:
             raise failure
 
@@ -221,7 +238,14 @@ class Service:
         if not done:
             self._writer.give_up()
             await asyncio.wait({self._writing})
-        return self._writing.exception()
+        error = self._writing.exception()
+        lost = self._backlog.waiting_records
+        if error is not None and not isinstance(error, StoreError):
+            log.error("the writer failed", exc_info=error)
+            return StoreError(f"the writer failed: {error!r}; {lost} records were lost")
+        if error is not None and lost:
+            log.error("%d records that waited in memory could not be stored", lost)
+        return error
 
     async def _unless_forced(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -250,7 +274,8 @@ class Service:
             log.error("reload: %s; the old settings stay", error)
         else:
             log.info("settings reloaded")
-        self._notifier.send(f"READY=1\nSTATUS={self.status()}")
+        finally:
+            self._notifier.send(f"READY=1\nSTATUS={self.status()}")
 
     def _apply(self, settings: Settings) -> None:
         assert self._receiver is not None
@@ -262,11 +287,16 @@ class Service:
         ]
         if fixed:
             log.warning("reload: %s can only change at a restart", ", ".join(fixed))
-        old_emitter, self._emitter = self._emitter, make_emitter(settings)
-        self._receiver.emitter = self._emitter
-        if old_emitter is not None:
+        new = make_emitter(settings)
+        self._receiver.emitter = new
+        for emitter in self._emitters:
             # Its thread ends by itself once it has shown what it has.
-            old_emitter.retire()
+            emitter.retire()
+        self._lines_dropped += sum(
+            e.dropped_total for e in self._emitters if not e.is_blocked
+        )
+        self._emitters = [e for e in self._emitters if e.is_blocked]
+        self._emitters += [new] if new is not None else []
         self._receiver.decoder = Decoder(decode_limits(settings))
         self._listener.limits = connection_limits(settings)
         if settings.resolve_hostnames != self._settings.resolve_hostnames:
@@ -291,7 +321,11 @@ class Service:
         for name, count in (
             ("rejected", receiver.rejected_total.total()),
             ("shed", receiver.shed_total.total()),
-            ("lines dropped", self._emitter.dropped_total if self._emitter else 0),
+            ("refused", writer.refused_total if writer is not None else 0),
+            (
+                "lines dropped",
+                self._lines_dropped + sum(e.dropped_total for e in self._emitters),
+            ),
             ("connections refused", listener.refused_total),
         ):
             if count:

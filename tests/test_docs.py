@@ -1,11 +1,14 @@
 """The documents say what the program does."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from collector import ServerContext
 from collector.cli.main import COMMANDS
 from collector.config import Settings, as_toml
 
@@ -45,6 +48,23 @@ def test_the_readme_opens_with_the_two_commands():
 def test_ci_calls_the_readmes_test_command():
     """What lands has passed the command that the README gives."""
     assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_client_is_five_lines_and_runs_here(tmp_path, capfd):
+    """The README's first Python block is a client of five lines that works."""
+    client = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    assert len(client.splitlines()) == 5
+    script = tmp_path / "app.py"
+    with ServerContext(tmp_path / "logs.sqlite", port=0) as server:
+        script.write_text(client.replace("9020", str(server.port)), encoding="utf-8")
+        subprocess.run([sys.executable, "-I", script], check=True)
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[1:3] for line in lines] == [
+        ["root", "INFO"],
+        ["myapp.area1", "DEBUG"],
+        ["myapp.area2", "ERROR"],
+    ]
+    assert lines[2].endswith('wizards jump quickly. {"user":{"id":42}}')
 
 
 def test_links_lead_somewhere():

@@ -12,7 +12,7 @@ import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -81,33 +81,33 @@ def command(config_file: Path | None, **flags: Any) -> None:
 
 def _run(settings: Settings, load: Callable[[], Settings]) -> int:
     """Run the service and return the exit status."""
-    service: Service | None = None
 
-    async def serve() -> None:
-        nonlocal service
+    async def serve() -> int:
         service = Service(settings, environment=os.environ, reload_settings=load)
         service.handle_signals()
+        status = 0
         try:
             await service.run(functools.partial(_say_ready, service, settings))
         except StopForced as error:
             log.error("%s", error)
-            # At once: threads may be stuck in calls that nothing can end.
-            logging.shutdown()
-            os._exit(EXIT_FORCED)
+            _exit_now(EXIT_FORCED)
+        except CollectorError as error:
+            click.echo(f"logcollector: {error}", err=True)
+            status = exit_status(error)
+        if service.output_is_blocked or service.is_looking_up:
+            # Ending the usual way would wait for threads that may be stuck.
+            _exit_now(status)
+        return status
 
-    status = 0
-    try:
-        with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
-            runner.run(serve())
-    except CollectorError as error:
-        click.echo(f"logcollector: {error}", err=True)
-        status = exit_status(error)
-    if service is not None and service.output_is_blocked:
-        # Ending the usual way would wait for the lock of the stuck write.
-        logging.shutdown()
-        os._exit(status)
+    with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
+        status = runner.run(serve())
     _leave_stdout()
     return status
+
+
+def _exit_now(status: int) -> NoReturn:
+    logging.shutdown()
+    os._exit(status)
 
 
 def _say_ready(service: Service, settings: Settings) -> None:

@@ -52,7 +52,13 @@ class ServerContext:
         self._failure = None
         self._thread = threading.Thread(target=self._run, name="logcollector-server")
         self._thread.start()
-        self._ready.wait()
+        try:
+            self._ready.wait()
+        except BaseException:
+            # Ctrl-C: leave no thread behind.
+            self._ready.wait()
+            self.__exit__(None, None, None)
+            raise
         self._raise_failure()
         return self
 
@@ -63,10 +69,11 @@ class ServerContext:
         trace: TracebackType | None,
     ) -> None:
         assert self._thread is not None
-        if self._loop is not None and self._service is not None:
+        loop, service = self._loop, self._service
+        if loop is not None and service is not None:
             # RuntimeError: the loop has ended by itself just now.
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._service.stop)
+                loop.call_soon_threadsafe(service.stop)
         self._thread.join()
         if error is None:
             self._raise_failure()

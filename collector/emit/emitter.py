@@ -21,6 +21,9 @@ log = logging.getLogger("logcollector")
 # lock is not held for long.
 RECORDS_PER_WRITE: Final = 200
 
+# Memory for records that wait for a slow output.
+MAX_WAITING_BYTES: Final = 64 * 1024 * 1024
+
 
 class Emitter:
     """Shows records on an output, in order, without ever delaying who adds.
@@ -34,8 +37,12 @@ class Emitter:
         self._output = output
         self._levelno = levelno
         self._queue_records = queue_records
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[tuple[Record, int]] = deque()
+        # Each is counted up by one thread only: what waits is the difference.
+        self._added_bytes = 0
+        self._taken_bytes = 0
         self._arrived = threading.Event()
+        self._showing = 0
         self._stopping = False
         self._closed = False
         self._failing = False
@@ -57,11 +64,17 @@ class Emitter:
         """Start the thread."""
         self._thread.start()
 
-    def add(self, record: Record) -> None:
-        """Queue a record to be shown, or drop it. Never waits."""
+    def add(self, record: Record, size_bytes: int = 0) -> None:
+        """Queue a record to be shown, or drop it. Never waits.
+
+        `size_bytes` is about what it takes in memory.
+        """
         if record.levelno < self._levelno:
             return
-        if len(self._waiting) >= self._queue_records:
+        if (
+            len(self._waiting) >= self._queue_records
+            or self._added_bytes - self._taken_bytes >= MAX_WAITING_BYTES
+        ):
             self.dropped_total += 1
             if not self._dropping:
                 self._dropping = True
@@ -70,7 +83,8 @@ class Emitter:
                     "as before)"
                 )
             return
-        self._waiting.append(record)
+        self._added_bytes += size_bytes
+        self._waiting.append((record, size_bytes))
         # The thread clears the event before it looks for records, so one that
         # was added before a look is never missed.
         if not self._arrived.is_set():
@@ -85,7 +99,7 @@ class Emitter:
         """Show what waits, for `seconds` at most; return how many were not."""
         self.retire()
         self._thread.join(seconds)
-        return len(self._waiting)
+        return len(self._waiting) + self._showing
 
     def _run(self) -> None:
         while True:
@@ -94,7 +108,11 @@ class Emitter:
             stopping = self._stopping
             while self._waiting:
                 count = min(len(self._waiting), RECORDS_PER_WRITE)
-                self._show([self._waiting.popleft() for _ in range(count)])
+                taken = [self._waiting.popleft() for _ in range(count)]
+                self._showing = count
+                self._show([record for record, _ in taken])
+                self._showing = 0
+                self._taken_bytes += sum(size for _, size in taken)
             if self._dropping:
                 self._dropping = False
                 log.warning(

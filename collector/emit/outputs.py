@@ -182,6 +182,8 @@ def open_output(
         raise ConfigError(
             "emit", f"{path}: cannot be opened: {os.strerror(error.errno or 0)}"
         ) from None
+    except ValueError as error:
+        raise ConfigError("emit", f"{target!r}: cannot be opened: {error}") from None
 
 
 def configure_logging(config: Mapping[str, Any], formatter: CollectorFormatter) -> None:

@@ -15,6 +15,35 @@ log = logging.getLogger("logcollector")
 # At a stop, a connection that brought nothing for so long has nothing more.
 QUIET_SECONDS: Final = 0.1
 
+# How much a connection may buffer before its peer has to wait: twice this.
+BUFFER_BYTES: Final = 256 * 1024
+
+
+class LargeFrames:
+    """Bounds the memory that frames larger than a buffer take, of all peers."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._taken_bytes = 0
+        self._released = asyncio.Condition()
+
+    async def reserve(self, length: int) -> None:
+        """Wait until a frame of this length may be read."""
+        async with self._released:
+            await self._released.wait_for(
+                lambda: (
+                    not self._taken_bytes
+                    or self._taken_bytes + length <= self._max_bytes
+                )
+            )
+            self._taken_bytes += length
+
+    async def release(self, length: int) -> None:
+        """Give back what was reserved."""
+        async with self._released:
+            self._taken_bytes -= length
+            self._released.notify_all()
+
 
 class Connection:
     """Reads the frames of one peer until it ends, errs, or is told to stop."""
@@ -27,11 +56,13 @@ class Connection:
         peer: str,
         receiver: Receiver,
         max_frame_bytes: int,
+        large_frames: LargeFrames,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._receiver = receiver
         self._max_frame_bytes = max_frame_bytes
+        self._large_frames = large_frames
         # The header of the frame whose payload is awaited; empty between frames.
         self._header = b""
         self._waiting = False
@@ -60,10 +91,7 @@ class Connection:
             )
         except OSError as error:
             # A reset; what was sent before it may not have arrived.
-            if self._header:
-                self._receiver.reject(
-                    b"", peer=self.peer, reason="connection_lost", detail=str(error)
-                )
+            self._take_rest(hostname, error)
         finally:
             self._writer.close()
 
@@ -79,7 +107,10 @@ class Connection:
             length = from_bytes(header, "big")
             if length > max_frame_bytes:
                 raise frame_too_large(header, max_frame_bytes)
-            payload = await read_exactly(length)
+            if length > BUFFER_BYTES:
+                payload = await self._read_large(length)
+            else:
+                payload = await read_exactly(length)
             self._header = b""
             if receiver.is_full:
                 # Not the peer's fault, whatever else it has sent meanwhile.
@@ -88,6 +119,31 @@ class Connection:
                 self._waiting = False
             receive(payload, peer, hostname)
             self._frames += 1
+
+    async def _read_large(self, length: int) -> bytes:
+        """Read a payload that does not fit into the buffer, within the budget."""
+        self._waiting = True
+        await self._large_frames.reserve(length)
+        self._waiting = False
+        try:
+            return await self._reader.readexactly(length)
+        finally:
+            await self._large_frames.release(length)
+
+    def _take_rest(self, hostname: str, error: OSError) -> None:
+        """Take the whole frames that had arrived before a reset, count the rest."""
+        # The reader raises a reset's error before it gives what it has.
+        rest = self._header + bytes(vars(self._reader)["_buffer"])
+        while len(rest) >= HEADER_BYTES:
+            end = HEADER_BYTES + int.from_bytes(rest[:HEADER_BYTES], "big")
+            if end > len(rest):
+                break
+            self._receiver.receive(rest[HEADER_BYTES:end], self.peer, hostname)
+            rest = rest[end:]
+        if rest:
+            self._receiver.reject(
+                rest, peer=self.peer, reason="connection_lost", detail=str(error)
+            )
 
     def check_timeout(self, now: float, frame_timeout_seconds: float) -> None:
         """Close the connection when its present frame takes too long.
@@ -122,7 +178,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         seen = -1
-        while seen != self._frames and loop.time() < deadline:
+        while (self._waiting or seen != self._frames) and loop.time() < deadline:
             seen = self._frames
             await asyncio.sleep(min(QUIET_SECONDS, max(0.0, deadline - loop.time())))
         self._draining = True

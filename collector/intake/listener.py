@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from collector.addresses import Address
-from collector.intake.connection import Connection
+from collector.errors import ListenError
+from collector.intake.connection import BUFFER_BYTES, Connection, LargeFrames
 from collector.intake.peers import Hostnames, peer_address
 from collector.intake.receiver import Receiver
 from collector.intake.sockets import BACKLOG, shown_address
 
 log = logging.getLogger("logcollector")
 
-# How much a connection may buffer before it is asked to wait: twice this.
-BUFFER_BYTES: Final = 256 * 1024
+# Memory for frames larger than a connection's buffer, of all peers together.
+LARGE_FRAMES_BYTES: Final = 64 * 1024 * 1024
+
+# At a stop: how long no connection may have come in for all to be accepted.
+SETTLED_SECONDS: Final = 0.02
 
 # Descriptors that are kept for the database, files and look-ups.
 RESERVED_DESCRIPTORS: Final = 64
@@ -58,6 +62,10 @@ class Listener:
         self._sockets = list(sockets)
         self._receiver = receiver
         self._most_connections = most_connections()
+        self._large_frames = LargeFrames(
+            max(LARGE_FRAMES_BYTES, 2 * limits.max_frame_bytes)
+        )
+        self._accepted = 0
         self._servers: list[asyncio.Server] = []
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._by_peer: Counter[str] = Counter()
@@ -77,32 +85,38 @@ class Listener:
     async def start(self) -> None:
         """Begin to accept."""
         for bound in self._sockets:
-            self._servers.append(
-                await asyncio.start_server(
+            try:
+                server = await asyncio.start_server(
                     self._serve, sock=bound, limit=BUFFER_BYTES, backlog=BACKLOG
                 )
-            )
+            except OSError as error:
+                address = shown_address(bound)
+                raise ListenError(f"cannot listen on {address}: {error}") from None
+            self._servers.append(server)
         self._watch = asyncio.create_task(self._watch_timeouts())
 
     async def stop(self, seconds: float) -> None:
         """Stop accepting, take the frames that have arrived, close everything."""
         # Let the loop accept what waits in the sockets' queues: those clients
         # believe they are connected and may have sent records.
-        for _ in range(3):
-            await asyncio.sleep(0)
+        deadline = asyncio.get_running_loop().time() + seconds
+        seen = -1
+        while seen != self._accepted and asyncio.get_running_loop().time() < deadline:
+            seen = self._accepted
+            await asyncio.sleep(SETTLED_SECONDS)
         for server in self._servers:
             server.close()
         if self._watch is not None:
             self._watch.cancel()
         connections = dict(self._connections)
         await asyncio.gather(*[c.drain(seconds) for c in connections])
-        if connections:
-            await asyncio.wait(connections.values(), timeout=seconds)
+        await self.wait_closed(seconds)
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Handle one connection: the callback of asyncio.start_server."""
+        self._accepted += 1
         peer = peer_address(writer.get_extra_info("peername"))
         reason = self._refusal(peer)
         if reason:
@@ -118,6 +132,7 @@ class Listener:
             peer=peer,
             receiver=self._receiver,
             max_frame_bytes=self.limits.max_frame_bytes,
+            large_frames=self._large_frames,
         )
         task = asyncio.current_task()
         assert task is not None
@@ -154,6 +169,11 @@ class Listener:
                 reason,
                 self.refused_total,
             )
+
+    async def wait_closed(self, seconds: float) -> None:
+        """Wait for the last connections to end, `seconds` at most."""
+        if self._connections:
+            await asyncio.wait(self._connections.values(), timeout=seconds)
 
     async def _watch_timeouts(self) -> None:
         loop = asyncio.get_running_loop()

@@ -48,7 +48,7 @@ class Hostnames:
         self._resolve = resolve
         self._own = clean(socket.gethostname())[:MAX_HOSTNAME_CHARS]
         self._names: OrderedDict[str, tuple[str, float]] = OrderedDict()
-        self._lookups = 0
+        self.lookups = 0
 
     async def name(self, peer: str) -> str:
         """Return the host name of the peer with this address."""
@@ -58,11 +58,11 @@ class Hostnames:
         known = self._names.get(peer)
         if known is not None and known[1] > loop.time():
             return known[0]
-        if not self._resolve or self._lookups >= MAX_LOOKUPS:
+        if not self._resolve or self.lookups >= MAX_LOOKUPS:
             return peer
         lookup = loop.getnameinfo((peer, 0), socket.NI_NAMEREQD)
         task = asyncio.ensure_future(lookup)
-        self._lookups += 1
+        self.lookups += 1
         task.add_done_callback(self._looked_up)
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
@@ -77,7 +77,7 @@ class Hostnames:
         return name
 
     def _looked_up(self, task: asyncio.Future[tuple[str, str]]) -> None:
-        self._lookups -= 1
+        self.lookups -= 1
         if not task.cancelled():
             # Marks the error as seen.
             task.exception()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Final, final
 
 from collector.emit.emitter import Emitter
+from collector.emit.visible import visible
 from collector.errors import DecodeError
-from collector.record import normalise
+from collector.record import Record, normalise
 from collector.store.backlog import Backlog
 from collector.store.rejects import make_reject
 from collector.store.writer import Writer
@@ -25,12 +27,19 @@ OTHER_PEERS: Final = "other"
 # How long a connection waits for room before it asks whether the writer stalls.
 STALL_CHECK_SECONDS: Final = 0.1
 
+# A transaction that takes longer than this is not waited for any more.
+PATIENCE_SECONDS: Final = 0.5
+
+# Rejects are said at most this often.
+SAY_REJECT_SECONDS: Final = 10.0
+
 
 @final
 class Receiver:
     """Decodes payloads, hands records to the emitter and the backlog, counts.
 
-    received_total = stored + waiting + rejected + shed, at any time.
+    received_total = rejected + shed + what the backlog was given, of which the
+    writer has stored or refused what does not wait any more.
     """
 
     def __init__(
@@ -46,6 +55,7 @@ class Receiver:
         self._writer = writer
         self._clock = clock
         self._shedding = False
+        self._said_reject = -math.inf
         # Replaced at a reload.
         self.decoder = decoder
         self.emitter = emitter
@@ -80,8 +90,9 @@ class Receiver:
             log.exception("a payload from %s could not be decoded", peer)
             self._reject(payload, peer, "internal_error", repr(error))
             return
+        size = kept_bytes(record, len(payload))
         if self.emitter is not None:
-            self.emitter.add(record)
+            self.emitter.add(record, size)
         backlog = self._backlog
         if backlog is None:
             return
@@ -94,7 +105,7 @@ class Receiver:
                 "room in memory again; %d records were shed since the start",
                 self.shed_total.total(),
             )
-        backlog.add(record, len(payload))
+        backlog.add(record, size)
 
     def reject(self, payload: bytes, *, peer: str, reason: str, detail: str) -> None:
         """Count a frame that never became a payload, and keep its beginning."""
@@ -103,6 +114,16 @@ class Receiver:
 
     def _reject(self, payload: bytes, peer: str, reason: str, detail: str) -> None:
         self.rejected_total[reason] += 1
+        if self._clock() - self._said_reject >= SAY_REJECT_SECONDS:
+            self._said_reject = self._clock()
+            log.warning(
+                "rejected what %s sent: %s: %s; %d rejected since the start, kept in "
+                "the table rejects",
+                peer,
+                reason,
+                visible(detail),
+                self.rejected_total.total(),
+            )
         self.rejected_by_peer_total[_counted(self.rejected_by_peer_total, peer)] += 1
         if self._backlog is not None:
             self._backlog.add_reject(
@@ -124,7 +145,12 @@ class Receiver:
         backlog, writer = self._backlog, self._writer
         if backlog is None or writer is None:
             return
-        while backlog.is_full and not writer.stalled and not backlog.closing:
+        while (
+            backlog.is_full
+            and not writer.stalled
+            and not writer.is_hung(PATIENCE_SECONDS)
+            and not backlog.closing
+        ):
             await backlog.wait_for_room(STALL_CHECK_SECONDS)
 
     def _shed(self, peer: str) -> None:
@@ -132,8 +158,22 @@ class Receiver:
         if not self._shedding:
             self._shedding = True
             log.warning(
-                "the database cannot be written and memory is full: records are shed"
+                "memory is full and the database does not keep up: records are shed"
             )
+
+
+def kept_bytes(record: Record, payload_bytes: int) -> int:
+    """Return about how much memory a record takes, from its payload's length.
+
+    Shared values and escapes can make extra attributes much longer as JSON
+    than they were in the payload.
+    """
+    size = payload_bytes
+    if record.extra is not None:
+        size += 4 * len(record.extra)
+    if len(record.message) > size:
+        size += 4 * len(record.message)
+    return size
 
 
 def _counted(counts: Counter[str], peer: str) -> str:

@@ -50,6 +50,8 @@ def classify(error: Exception) -> Failure:
     `error` is an sqlite3.Error, or what the sqlite3 module raises for a
     parameter that it can't bind.
     """
+    if isinstance(error, MemoryError):
+        return Failure.PASSING
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return Failure.RECORD

@@ -7,6 +7,7 @@ after each.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, final
 
 from collector.record import Record
@@ -56,6 +57,7 @@ Origin = tuple[str, int, str, float, str, int, str]
 
 # A peer can make up names without end; memory must not follow.
 MAX_INTERNED: Final = 20_000
+MAX_INTERNED_CHARS: Final = 8_000_000
 
 
 @final
@@ -69,14 +71,25 @@ class Interned:
     def __init__(self) -> None:
         self.call_sites: dict[CallSite, int] = {}
         self.origins: dict[Origin, int] = {}
+        self._chars: int = 0
+
+    def count_chars(self, values: Iterable[tuple[object, ...]]) -> None:
+        """Count what newly interned values take."""
+        for value in values:
+            for part in value:
+                if isinstance(part, str):
+                    self._chars += len(part)
 
     def forget(self) -> None:
         """Drop all ids: after a rollback they may not be in the database."""
         self.call_sites.clear()
         self.origins.clear()
+        self._chars = 0
 
     def trim(self) -> None:
-        """Keep the tables within their bound."""
+        """Keep the tables within their bounds."""
+        if self._chars > MAX_INTERNED_CHARS:
+            self.forget()
         if len(self.call_sites) > MAX_INTERNED:
             self.call_sites.clear()
         if len(self.origins) > MAX_INTERNED:

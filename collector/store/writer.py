@@ -122,7 +122,7 @@ class Writer:
             self._writing_since = time.monotonic()
             try:
                 await self._transaction(batch)
-            except (sqlite3.Error, OverflowError, UnicodeError, ValueError) as error:
+            except (sqlite3.Error, MemoryError, OverflowError, ValueError) as error:
                 failure = classify(error)
                 if failure is Failure.FOR_GOOD:
                     raise StoreError(f"{self._path}: {error}") from error
@@ -246,6 +246,7 @@ class Writer:
             if isinstance(found, BaseException):
                 raise found
             table.update(found)
+            self._interned.count_chars(found)
 
     async def _intern_values(
         self, table: str, columns: tuple[str, ...], values: Collection[tuple[Any, ...]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from collector.errors import DecodeError
 from collector.wire.json_documents import read_json
 from collector.wire.limits import DecodeLimits
@@ -9,7 +11,14 @@ from collector.wire.messagepack import MessagePackReader
 from collector.wire.opaque import Global, Instance
 from collector.wire.pickles import PickleReader
 from collector.wire.plain import Walk, dotted_name, is_maker
-from collector.wire.stock import StockReader
+from collector.wire.stock import (
+    MAX_DEPTH,
+    MAX_EXTRA,
+    StockReader,
+)
+
+# Below this the texts of a stock record are left to the machine, which counts.
+MIN_TEXT_BYTES: Final = 8 * 1024 * 1024
 
 
 class Decoder:
@@ -21,7 +30,15 @@ class Decoder:
 
     def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
-        self._stock = StockReader()
+        # The shortcut's own bounds must be the narrower ones.
+        self._stock: StockReader | None = None
+        if (
+            limits.max_operations >= 1000
+            and limits.max_items >= MAX_EXTRA
+            and limits.max_depth > MAX_DEPTH
+            and limits.max_text_bytes >= MIN_TEXT_BYTES
+        ):
+            self._stock = StockReader()
         self._pickles = PickleReader(limits)
         self._messagepack = MessagePackReader(limits)
 
@@ -34,9 +51,10 @@ class Decoder:
         """
         if not payload:
             raise DecodeError("empty", "a frame without payload")
-        attributes = self._stock.read(payload)
-        if attributes is not None:
-            return attributes
+        if self._stock is not None:
+            attributes = self._stock.read(payload)
+            if attributes is not None:
+                return attributes
         first = payload[0]
         value: object
         if 0x81 <= first <= 0x8F or first in (0xDE, 0xDF):

@@ -18,6 +18,9 @@ from collector.wire.standard_types import READERS, uuid_text
 
 CUT: Final = "…"
 CYCLE: Final = "<cycle>"
+
+# A path is pickled as the list of its parts.
+MAX_ARGUMENTS: Final = 256
 MAX_NAME_CHARS: Final = 256
 
 # Bytes of one payload that are shown as text, and that are shown escaped.
@@ -177,7 +180,7 @@ class Walk:
         """Return the arguments of a call as plain values, bytes kept."""
         if not isinstance(args, tuple):
             return []
-        return [self._argument(arg, depth) for arg in args[:16]]
+        return [self._argument(arg, depth) for arg in args[:MAX_ARGUMENTS]]
 
     def _argument(self, arg: object, depth: int) -> object:
         if isinstance(arg, (bytes, bytearray)):

@@ -5,13 +5,14 @@ import itertools
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 from typing import Any
 
 import pytest
 from integration.daemon import Daemon, until
-from integration.wire import numbered_frames, stock_frame
+from integration.wire import framed, numbered_frames, stock_frame
 
 CONNECTIONS = 8
 STOP_SECONDS = 5.0
@@ -276,3 +277,38 @@ def test_clients_that_connect_during_a_stop(start_daemon: Any) -> None:
     finally:
         ended.set()
         knocker.join()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_connections_that_wait_to_be_accepted(start_daemon: Any, loop: str) -> None:
+    """Clients that connected, sent and left just before a stop are heard."""
+    daemon = start_daemon("--loop", loop)
+    for number in range(20):
+        daemon.send(*numbered_frames(f"c{number}", 5))
+    daemon.stop()
+
+    assert daemon.count("records") == 100
+
+
+def test_a_reset_behind_whole_frames(start_daemon: Any) -> None:
+    """Frames that had arrived before a reset are stored, whatever came after."""
+    daemon = start_daemon()
+    with daemon.connect() as client:
+        client.sendall(b"".join(numbered_frames("app", 50)))
+        daemon.wait_rows(1)
+        linger = struct.pack("ii", 1, 0)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    daemon.stop()
+
+    rejected = daemon.rows("SELECT reason FROM rejects")
+    assert daemon.count("records") == 50, (daemon.stderr, rejected)
+
+
+def test_rejects_are_said(start_daemon: Any) -> None:
+    """The first reject is said with its peer and reason, a flood only counted."""
+    daemon = start_daemon()
+    daemon.send(*[framed(b"junk")] * 20)
+    daemon.wait_rows(20, "rejects")
+    daemon.stop()
+
+    assert daemon.stderr.count("rejected what 127.0.0.1 sent: malformed_pickle") == 1
