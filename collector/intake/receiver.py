@@ -27,8 +27,9 @@ OTHER_PEERS: Final = "other"
 # How long a connection waits for room before it asks whether the writer stalls.
 STALL_CHECK_SECONDS: Final = 0.1
 
-# A transaction that takes longer than this is not waited for any more.
-PATIENCE_SECONDS: Final = 0.5
+# A transaction that takes longer than this is not waited for any more. Large
+# ones of a busy, interpreted daemon may take a second and are no fault.
+PATIENCE_SECONDS: Final = 3.0
 
 # Rejects are said at most this often.
 SAY_REJECT_SECONDS: Final = 10.0

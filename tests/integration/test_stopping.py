@@ -55,6 +55,12 @@ def stored_numbers(daemon: Daemon, name: str) -> list[int]:
     return [int(row["message"]) for row in rows]
 
 
+def first_gap(numbers: list[int]) -> int | None:
+    """Return where the numbers stop to count up from 0; None: nowhere."""
+    # Comparing the lists would have pytest explain thousands of differences.
+    return next((at for at, n in enumerate(numbers) if n != at), None)
+
+
 @pytest.mark.parametrize(
     ("loop_name", "number"),
     [
@@ -81,7 +87,7 @@ def test_a_stop_in_a_burst(
     assert took < STOP_SECONDS
     for connection in range(CONNECTIONS):
         stored = stored_numbers(daemon, f"c{connection}")
-        assert stored == list(range(len(stored)))
+        assert first_gap(stored) is None
         assert len(stored) >= 300
     assert "not stored" not in daemon.stderr
     assert "shed" not in daemon.stderr
@@ -100,7 +106,9 @@ def test_all_that_was_sent_before_a_stop(
     daemon.stop(number)
 
     for connection, client in enumerate(clients):
-        assert stored_numbers(daemon, f"c{connection}") == list(range(1_000))
+        stored = stored_numbers(daemon, f"c{connection}")
+        assert len(stored) == 1_000
+        assert first_gap(stored) is None
         client.close()
     assert daemon.count("rejects") == 0
 
