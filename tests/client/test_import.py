@@ -10,7 +10,8 @@ HEAVY = ("asyncio", "sqlite3", "msgspec", "aiosqlite", "click", "uvloop", "tomll
 
 def loaded_after(code: str, folder: Path) -> set[str]:
     """Return which heavy modules a fresh Python has loaded after `code`."""
-    variables = dict(os.environ)
+    # A measurement of coverage would load modules of its own.
+    variables = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     if "PYTHONPATH" in variables:
         parts = variables["PYTHONPATH"].split(os.pathsep)
         variables["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, parts))
