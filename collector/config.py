@@ -33,8 +33,9 @@ from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
 
 ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
 
-# Variables with that prefix that are other options' (--config, send --to).
-NO_SETTINGS: Final = ("CONFIG", "TO")
+# Variables with that prefix that are other options' (--config, send --to), or
+# the build's.
+NO_SETTINGS: Final = ("CONFIG", "INTERPRETED", "TO")
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
@@ -84,7 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _about("Opcodes of a pickle, or values of a document, that are read."),
     ] = 50_000
     decode_max_items: Annotated[
-        Count, _about("Values kept of one attribute; more are cut off.")
+        Count, _about("Values kept of one record's containers; more are cut off.")
     ] = 10_000
     decode_max_depth: Annotated[
         Count, _about("Nesting kept of one attribute; deeper is cut off.")
