@@ -14,7 +14,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 COMPILED = [
+    "collector/intake/receiver.py",
     "collector/record.py",
+    "collector/store/backlog.py",
     "collector/store/rows.py",
     "collector/wire/decoder.py",
     "collector/wire/messagepack.py",

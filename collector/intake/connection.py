@@ -8,6 +8,7 @@ from typing import Final
 
 from collector.errors import ProtocolError
 from collector.intake.receiver import Receiver
+from collector.store.waiting import wait_for_room as wait_for_backlog
 from collector.wire.frames import HEADER_BYTES, frame_too_large
 
 log = logging.getLogger("logcollector")
@@ -17,6 +18,10 @@ QUIET_SECONDS: Final = 0.1
 
 # How much a connection may buffer before its peer has to wait: twice this.
 BUFFER_BYTES: Final = 256 * 1024
+
+
+# How long a connection waits for room before it asks whether the writer stalls.
+STALL_CHECK_SECONDS: Final = 0.1
 
 
 class LargeFrames:
@@ -115,7 +120,7 @@ class Connection:
             if receiver.is_full:
                 # Not the peer's fault, whatever else it has sent meanwhile.
                 self._waiting = True
-                await receiver.wait_for_room()
+                await wait_for_room(receiver)
                 self._waiting = False
             receive(payload, peer, hostname)
             self._frames += 1
@@ -192,3 +197,10 @@ class Connection:
         else:
             reason, detail = "truncated", "the connection ended in the middle of it"
         self._receiver.reject(partial, peer=self.peer, reason=reason, detail=detail)
+
+
+async def wait_for_room(receiver: Receiver) -> None:
+    """Wait while memory is full, as long as room is to be expected soon."""
+    while receiver.may_expect_room:
+        assert receiver.backlog is not None
+        await wait_for_backlog(receiver.backlog, STALL_CHECK_SECONDS)

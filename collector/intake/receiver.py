@@ -24,9 +24,6 @@ log = logging.getLogger("logcollector")
 MAX_COUNTED_PEERS: Final = 1024
 OTHER_PEERS: Final = "other"
 
-# How long a connection waits for room before it asks whether the writer stalls.
-STALL_CHECK_SECONDS: Final = 0.1
-
 # A transaction that takes longer than this is not waited for any more. Large
 # ones of a busy, interpreted daemon may take a second and are no fault.
 PATIENCE_SECONDS: Final = 3.0
@@ -52,7 +49,7 @@ class Receiver:
         emitter: Emitter | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._backlog = backlog
+        self.backlog: Final = backlog
         self._writer = writer
         self._clock = clock
         self._shedding = False
@@ -68,13 +65,30 @@ class Receiver:
     @property
     def is_full(self) -> bool:
         """Whether memory for waiting records is full."""
-        return self._backlog is not None and self._backlog.is_full
+        return self.backlog is not None and self.backlog.is_full
+
+    @property
+    def may_expect_room(self) -> bool:
+        """Whether memory is full, and room is to be expected soon.
+
+        SocketHandler gives up a blocked connection after a second. A busy
+        writer makes room in time; for a stalled one it is not worth waiting.
+        """
+        backlog, writer = self.backlog, self._writer
+        return (
+            backlog is not None
+            and writer is not None
+            and backlog.is_full
+            and not writer.stalled
+            and not writer.is_hung(PATIENCE_SECONDS)
+            and not backlog.closing
+        )
 
     def receive(self, payload: bytes, peer: str, hostname: str) -> None:
         """Take one payload: a record to emit and store, or a reject.
 
-        While the backlog is full the record is shed and counted; ask
-        `wait_for_room` first.
+        While the backlog is full the record is shed and counted; see
+        `may_expect_room` first.
         """
         self.received_total += 1
         try:
@@ -94,7 +108,7 @@ class Receiver:
         size = kept_bytes(record, len(payload))
         if self.emitter is not None:
             self.emitter.add(record, size)
-        backlog = self._backlog
+        backlog = self.backlog
         if backlog is None:
             return
         if backlog.is_full:
@@ -126,8 +140,8 @@ class Receiver:
                 self.rejected_total.total(),
             )
         self.rejected_by_peer_total[_counted(self.rejected_by_peer_total, peer)] += 1
-        if self._backlog is not None:
-            self._backlog.add_reject(
+        if self.backlog is not None:
+            self.backlog.add_reject(
                 make_reject(
                     payload,
                     received=self._clock(),
@@ -136,23 +150,6 @@ class Receiver:
                     detail=detail,
                 )
             )
-
-    async def wait_for_room(self) -> None:
-        """Wait while memory is full, if room may be expected soon.
-
-        SocketHandler gives up a blocked connection after a second. A busy
-        writer makes room in time; for a stalled one it is not worth waiting.
-        """
-        backlog, writer = self._backlog, self._writer
-        if backlog is None or writer is None:
-            return
-        while (
-            backlog.is_full
-            and not writer.stalled
-            and not writer.is_hung(PATIENCE_SECONDS)
-            and not backlog.closing
-        ):
-            await backlog.wait_for_room(STALL_CHECK_SECONDS)
 
     def _shed(self, peer: str) -> None:
         self.shed_total[_counted(self.shed_total, peer)] += 1

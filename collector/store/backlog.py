@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from dataclasses import dataclass
 from typing import Final, final
 
 from collector.record import Record
@@ -15,13 +13,16 @@ from collector.store.rejects import Reject
 MAX_WAITING_REJECTS: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Batch:
     """What is written in one transaction. size_bytes: of the payloads."""
 
-    records: list[Record]
-    rejects: list[Reject]
-    size_bytes: int
+    def __init__(
+        self, records: list[Record], rejects: list[Reject], size_bytes: int
+    ) -> None:
+        self.records: Final = records
+        self.rejects: Final = rejects
+        self.size_bytes: Final = size_bytes
 
 
 @final
@@ -41,12 +42,13 @@ class Backlog:
         self._rejects: list[Reject] = []
         self._held_records = 0
         self._held_bytes = 0
-        self._oldest_at = 0.0
-        self._arrived = asyncio.Event()
-        self._enough = asyncio.Event()
+        self.oldest_at = 0.0
+        self.arrived = asyncio.Event()
+        self.enough = asyncio.Event()
         self._enough_records = 1
-        self._room = asyncio.Event()
-        self._room.set()
+        self.room = asyncio.Event()
+        self.room.set()
+        self._was_full = False
         self.closing = False
         self.unkept_rejects_total = 0
 
@@ -71,12 +73,13 @@ class Backlog:
         self._held_records += 1
         self._held_bytes += size_bytes
         if len(records) == 1:
-            self._oldest_at = time.monotonic()
-            self._arrived.set()
+            self.oldest_at = time.monotonic()
+            self.arrived.set()
         if len(records) == self._enough_records:
-            self._enough.set()
-        if self._room.is_set() and self.is_full:
-            self._room.clear()
+            self.enough.set()
+        if not self._was_full and self.is_full:
+            self._was_full = True
+            self.room.clear()
 
     def add_reject(self, reject: Reject) -> None:
         """Add a reject; beyond a bound it is only counted."""
@@ -84,34 +87,20 @@ class Backlog:
             self.unkept_rejects_total += 1
             return
         if not self._rejects and not self._records:
-            self._oldest_at = time.monotonic()
+            self.oldest_at = time.monotonic()
         self._rejects.append(reject)
-        self._arrived.set()
+        self.arrived.set()
 
-    async def wait_for_room(self, seconds: float) -> None:
-        """Wait until the backlog is no longer full, for `seconds` at most."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._room.wait()
+    def has_enough(self, records: int) -> bool:
+        """Tell whether so many records wait; if not, `enough` tells when they do.
 
-    async def gather(self, enough_records: int, seconds: float) -> None:
-        """Wait until something is there to write.
-
-        Returns once `enough_records` wait, or `seconds` after the first of
-        them came, or at once when closing.
+        When closing, whatever waits is enough.
         """
-        await self._arrived.wait()
-        if self.closing or len(self._records) >= enough_records:
-            return
-        self._enough_records = enough_records
-        self._enough.clear()
-        # What the last batch left behind is older than this says, and so its
-        # time is over at once.
-        left = self._oldest_at + seconds - time.monotonic()
-        if left > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._enough.wait()
+        if self.closing or len(self._records) >= records:
+            return True
+        self._enough_records = records
+        self.enough.clear()
+        return False
 
     def take(self, most_records: int) -> Batch:
         """Take up to `most_records` of the oldest records, and all rejects."""
@@ -121,18 +110,19 @@ class Backlog:
         del self._sizes[:most_records]
         rejects, self._rejects = self._rejects, []
         if not self._records and not self.closing:
-            self._arrived.clear()
+            self.arrived.clear()
         return Batch(records, rejects, size_bytes)
 
     def done(self, batch: Batch) -> None:
         """Release a batch that is stored, or given up."""
         self._held_records -= len(batch.records)
         self._held_bytes -= batch.size_bytes
-        if not self.is_full:
-            self._room.set()
+        if self._was_full and not self.is_full:
+            self._was_full = False
+            self.room.set()
 
     def close(self) -> None:
         """Let the writer finish what is there and end."""
         self.closing = True
-        self._arrived.set()
-        self._enough.set()
+        self.arrived.set()
+        self.enough.set()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import aiosqlite
 
@@ -16,6 +17,8 @@ from collector.store.schema import (
     SCHEMA_VERSION,
     migration_script,
 )
+
+Result = TypeVar("Result")
 
 # How long SQLite itself waits for another process's lock, in each statement of
 # a batch; the writer goes on trying after that.
@@ -41,10 +44,9 @@ async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection
         # A first try without aiosqlite, whose thread would report a failure
         # to a loop that may be closed by then.
         sqlite3.connect(path).close()
-        # With this isolation level the sqlite3 module begins a transaction,
-        # with the write lock, before whatever writes first.
+        # Transactions are begun by whoever needs one.
         database = await aiosqlite.connect(
-            path, timeout=BUSY_SECONDS, isolation_level="IMMEDIATE"
+            path, timeout=BUSY_SECONDS, isolation_level=None
         )
     except sqlite3.Error as error:
         raise _cannot_open(path, error) from None
@@ -57,6 +59,23 @@ async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection
         await database.close()
         raise
     return database
+
+
+async def run_in_thread(
+    database: aiosqlite.Connection, job: Callable[[sqlite3.Connection], Result]
+) -> Result:
+    """Run `job` on the connection in its thread; return or raise what it does.
+
+    Statement by statement, each would wait some 10 ms for a busy loop to come
+    round. The job is carried to its end also when this is cancelled.
+    """
+    # aiosqlite runs everything it does in this way, but has no public name
+    # for it.
+    result: Result = await database._execute(  # type: ignore[no-untyped-call]  # noqa: SLF001
+        job,
+        database._conn,  # noqa: SLF001
+    )
+    return result
 
 
 async def _prepare(

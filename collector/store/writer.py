@@ -7,45 +7,26 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Collection
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiosqlite
 
 from collector.errors import StoreError
 from collector.record import RECORD_FIELDS, Record
 from collector.store.backlog import Backlog, Batch
+from collector.store.database import run_in_thread
 from collector.store.failures import Failure, classify
+from collector.store.inserter import Inserter
 from collector.store.rejects import Reject, make_reject
-from collector.store.rows import (
-    CALL_SITE_COLUMNS,
-    ORIGIN_COLUMNS,
-    Interned,
-    Missing,
-    insert_records_sql,
-    row_parameters,
-)
+from collector.store.waiting import wait_for_batch
 
 log = logging.getLogger("logcollector")
-
-# Rows of one INSERT: few sizes, so that SQLite keeps each statement prepared.
-ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32, 8, 1)
-
-# Keys of one look-up of interned values; eight parameters each stay far below
-# the least limit of parameters that SQLite is built with.
-KEYS_PER_STATEMENT: Final = 100
 
 # Pauses between attempts grow from the first to the last.
 FIRST_PAUSE_SECONDS: Final = 0.05
 LAST_PAUSE_SECONDS: Final = 5.0
-
-_INSERTS: Final = {rows: insert_records_sql(rows) for rows in ROWS_PER_STATEMENT}
-_REJECT_COLUMNS: Final = tuple(Reject.__dataclass_fields__)
-_INSERT_REJECT: Final = (
-    f"INSERT INTO rejects ({','.join(_REJECT_COLUMNS)}) "
-    f"VALUES ({','.join('?' * len(_REJECT_COLUMNS))})"
-)
 
 
 class Writer:
@@ -53,8 +34,7 @@ class Writer:
 
     A batch that meets a passing fault (a lock, a full disk) is kept and tried
     again; `stalled` is true meanwhile. A record that SQLite refuses becomes
-    a reject. Never cancel `run`: that could leave a transaction open; close
-    the backlog instead.
+    a reject. Close the backlog to end `run`, which is never cancelled.
     """
 
     def __init__(
@@ -74,7 +54,7 @@ class Writer:
         self.batch_records = batch_records
         self.flush_interval_seconds = flush_interval_seconds
         self.max_rejects = max_rejects
-        self._interned = Interned()
+        self._inserter = Inserter()
         self._give_up = asyncio.Event()
         self.stored_total = 0
         self.rejects_stored_total = 0
@@ -89,7 +69,9 @@ class Writer:
         backlog then is not stored.
         """
         while True:
-            await self._backlog.gather(self.batch_records, self.flush_interval_seconds)
+            await wait_for_batch(
+                self._backlog, self.batch_records, self.flush_interval_seconds
+            )
             batch = self._backlog.take(self.batch_records)
             if batch.records or batch.rejects:
                 await self._store(batch)
@@ -121,7 +103,12 @@ class Writer:
         while True:
             self._writing_since = time.monotonic()
             try:
-                await self._transaction(batch)
+                await run_in_thread(
+                    self._database,
+                    partial(
+                        self._inserter.store, batch=batch, max_rejects=self.max_rejects
+                    ),
+                )
             except (sqlite3.Error, MemoryError, OverflowError, ValueError) as error:
                 failure = classify(error)
                 if failure is Failure.FOR_GOOD:
@@ -185,104 +172,6 @@ class Writer:
                 await self._store(Batch([], [reject], 0))
         else:
             raise StoreError(f"{self._path}: {error}") from error
-
-    async def _transaction(self, batch: Batch) -> None:
-        """Store a batch in one transaction, or nothing of it."""
-        database = self._database
-        try:
-            statements = await self._statements(batch.records)
-            # All at once, so that SQLite's thread goes from one to the next
-            # without waiting for this busy loop. Should SQLite roll back by
-            # itself after a failed one, the sqlite3 module begins another
-            # transaction for those that follow, which is rolled back below.
-            results = await asyncio.gather(
-                *[database.execute(sql, values) for sql, values in statements],
-                return_exceptions=True,
-            )
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result  # noqa: TRY301 - it was raised over there
-            if batch.rejects:
-                await self._insert_rejects(batch.rejects)
-            await database.commit()
-        except BaseException:
-            self._interned.forget()
-            await database.rollback()
-            raise
-        self._interned.trim()
-
-    async def _statements(
-        self, records: list[Record]
-    ) -> list[tuple[str, list[object]]]:
-        """Return INSERTs for the records, having interned what is new in them."""
-        statements: list[tuple[str, list[object]]] = []
-        start = 0
-        for rows in ROWS_PER_STATEMENT:
-            while len(records) - start >= rows:
-                part = records[start : start + rows]
-                missing = Missing()
-                values = row_parameters(part, self._interned, missing)
-                if missing.any():
-                    await self._intern(missing)
-                    values = row_parameters(part, self._interned, Missing())
-                statements.append((_INSERTS[rows], values))
-                start += rows
-        return statements
-
-    async def _intern(self, missing: Missing) -> None:
-        """Store new values and learn the ids of all that are missing."""
-        # Both have ended before an error is raised: a statement that came after
-        # the rollback would begin a transaction that nobody ends.
-        results = await asyncio.gather(
-            self._intern_values("call_sites", CALL_SITE_COLUMNS, missing.call_sites),
-            self._intern_values("origins", ORIGIN_COLUMNS, missing.origins),
-            return_exceptions=True,
-        )
-        tables: tuple[dict[Any, int], ...] = (
-            self._interned.call_sites,
-            self._interned.origins,
-        )
-        for table, found in zip(tables, results, strict=True):
-            if isinstance(found, BaseException):
-                raise found
-            table.update(found)
-            self._interned.count_chars(found)
-
-    async def _intern_values(
-        self, table: str, columns: tuple[str, ...], values: Collection[tuple[Any, ...]]
-    ) -> dict[Any, int]:
-        """Store values that are new in `table`; return the ids of all of them."""
-        database = self._database
-        names = ",".join(columns)
-        one_row = f"({','.join('?' * len(columns))})"
-        found: dict[Any, int] = {}
-        left = list(values)
-        while left:
-            part, left = left[:KEYS_PER_STATEMENT], left[KEYS_PER_STATEMENT:]
-            rows = ",".join([one_row] * len(part))
-            flat = [item for value in part for item in value]
-            _, ids = await asyncio.gather(
-                database.execute(
-                    f"INSERT OR IGNORE INTO {table} ({names}) VALUES {rows}", flat
-                ),
-                database.execute_fetchall(
-                    f"SELECT id, {names} FROM {table} "
-                    f"WHERE ({names}) IN (VALUES {rows})",
-                    flat,
-                ),
-            )
-            found.update((tuple(row[1:]), row[0]) for row in ids)
-        return found
-
-    async def _insert_rejects(self, rejects: list[Reject]) -> None:
-        for reject in rejects:
-            await self._database.execute(
-                _INSERT_REJECT, [getattr(reject, column) for column in _REJECT_COLUMNS]
-            )
-        await self._database.execute(
-            "DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?",
-            [self.max_rejects],
-        )
 
 
 def refused(record: Record, error: Exception) -> Reject:

@@ -15,6 +15,7 @@ read the same attributes.
 from __future__ import annotations
 
 import struct
+import sys
 from typing import Final, final
 
 from collector.wire.opaque import MAX_KEY_CHARS
@@ -184,7 +185,8 @@ class _Scanner:
                 value = self.value(raw)
                 if isinstance(value, (list, dict)):
                     return None  # what is remembered can't be changed
-                attributes[name] = value
+                # Looked up for each record: quicker with the very same texts.
+                attributes[sys.intern(name)] = value
         except (IndexError, ValueError, struct.error):
             return None
 

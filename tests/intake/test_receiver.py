@@ -11,6 +11,7 @@ import pytest
 
 from collector.emit.emitter import Emitter
 from collector.errors import DecodeError
+from collector.intake.connection import wait_for_room
 from collector.intake.receiver import MAX_COUNTED_PEERS, OTHER_PEERS, Receiver
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
@@ -135,7 +136,7 @@ async def test_a_stalled_writer_is_not_waited_for(make_parts, said):
         await parts.until(lambda: parts.writer.stalled)
         for n in range(4):
             assert parts.receiver.is_full
-            await asyncio.wait_for(parts.receiver.wait_for_room(), 5)
+            await asyncio.wait_for(wait_for_room(parts.receiver), 5)
             parts.take(payload(f"shed {n}"))
         assert parts.is_balanced()
         assert parts.receiver.shed_total.total() == 4
@@ -169,7 +170,7 @@ async def test_a_busy_writer_is_waited_for(make_parts):
     parts = await make_parts(high_records=2)
     parts.take(payload("0"))
     parts.take(payload("1"))
-    waiting = asyncio.create_task(parts.receiver.wait_for_room())
+    waiting = asyncio.create_task(wait_for_room(parts.receiver))
     await asyncio.sleep(0)
     assert not waiting.done()
     parts.start()
@@ -187,7 +188,7 @@ async def test_a_closing_backlog_is_not_waited_for(make_parts):
     parts.take(payload())
     parts.backlog.close()
 
-    await asyncio.wait_for(parts.receiver.wait_for_room(), 5)
+    await asyncio.wait_for(wait_for_room(parts.receiver), 5)
 
 
 async def test_peers_without_end_are_counted_together(make_parts):

@@ -6,6 +6,7 @@ import pytest
 
 from collector.store.backlog import MAX_WAITING_REJECTS, Backlog
 from collector.store.rejects import make_reject
+from collector.store.waiting import wait_for_batch, wait_for_room
 
 
 def a_reject(detail: str = ""):
@@ -70,7 +71,7 @@ async def test_either_bound_makes_it_full(make_record, records, size):
 async def test_gather_waits_for_the_first_record(make_record):
     """An empty backlog has nothing to gather, however short the interval."""
     backlog = a_backlog()
-    gathering = asyncio.create_task(backlog.gather(1, 0.0))
+    gathering = asyncio.create_task(wait_for_batch(backlog, 1, 0.0))
     assert await is_waiting(gathering)
 
     backlog.add(make_record(), 1)
@@ -80,7 +81,7 @@ async def test_gather_waits_for_the_first_record(make_record):
 async def test_gather_returns_with_enough(make_record):
     """The record that makes enough ends the wait at once."""
     backlog = a_backlog()
-    gathering = asyncio.create_task(backlog.gather(3, 3600.0))
+    gathering = asyncio.create_task(wait_for_batch(backlog, 3, 3600.0))
     backlog.add(make_record(), 1)
     backlog.add(make_record(), 1)
     assert await is_waiting(gathering)
@@ -95,7 +96,7 @@ async def test_gather_returns_after_its_interval(make_record):
     loop = asyncio.get_running_loop()
     backlog.add(make_record(), 1)
     began = loop.time()
-    await backlog.gather(100, 0.01)
+    await wait_for_batch(backlog, 100, 0.01)
 
     assert 0.01 <= loop.time() - began < 5
 
@@ -105,9 +106,9 @@ async def test_what_is_left_is_gathered_again(make_record):
     backlog = a_backlog()
     for _ in range(5):
         backlog.add(make_record(), 1)
-    await asyncio.wait_for(backlog.gather(4, 3600.0), 5)
+    await asyncio.wait_for(wait_for_batch(backlog, 4, 3600.0), 5)
     backlog.take(4)
-    await asyncio.wait_for(backlog.gather(4, 0.0), 5)
+    await asyncio.wait_for(wait_for_batch(backlog, 4, 0.0), 5)
 
     assert len(backlog.take(4).records) == 1
 
@@ -116,9 +117,9 @@ async def test_after_all_was_taken_gather_waits_again(make_record):
     """A taken record does not end the next wait."""
     backlog = a_backlog()
     backlog.add(make_record(), 1)
-    await backlog.gather(1, 3600.0)
+    await wait_for_batch(backlog, 1, 3600.0)
     backlog.take(1)
-    gathering = asyncio.create_task(backlog.gather(1, 0.0))
+    gathering = asyncio.create_task(wait_for_batch(backlog, 1, 0.0))
     assert await is_waiting(gathering)
 
     backlog.add(make_record(), 1)
@@ -128,7 +129,7 @@ async def test_after_all_was_taken_gather_waits_again(make_record):
 async def test_a_reject_alone_is_gathered():
     """Rejects are written although no record comes."""
     backlog = a_backlog()
-    gathering = asyncio.create_task(backlog.gather(10, 0.0))
+    gathering = asyncio.create_task(wait_for_batch(backlog, 10, 0.0))
     assert await is_waiting(gathering)
     backlog.add_reject(a_reject())
     await asyncio.wait_for(gathering, 5)
@@ -167,7 +168,7 @@ async def test_closing_ends_a_wait(make_record, records):
     backlog = a_backlog()
     for _ in range(records):
         backlog.add(make_record(), 1)
-    gathering = asyncio.create_task(backlog.gather(10, 3600.0))
+    gathering = asyncio.create_task(wait_for_batch(backlog, 10, 3600.0))
     assert await is_waiting(gathering)
 
     backlog.close()
@@ -183,11 +184,11 @@ async def test_a_closed_backlog_never_waits(make_record):
     backlog.close()
     backlog.close()
     for _ in range(3):
-        await asyncio.wait_for(backlog.gather(10, 3600.0), 5)
+        await asyncio.wait_for(wait_for_batch(backlog, 10, 3600.0), 5)
         backlog.take(10)
 
     backlog.add(make_record("late"), 1)
-    await asyncio.wait_for(backlog.gather(10, 3600.0), 5)
+    await asyncio.wait_for(wait_for_batch(backlog, 10, 3600.0), 5)
     assert backlog.take(10).records[0].message == "late"
 
 
@@ -196,7 +197,7 @@ async def test_room_is_waited_for(make_record):
     backlog = a_backlog(high_records=2)
     backlog.add(make_record(), 1)
     backlog.add(make_record(), 1)
-    waiting = asyncio.create_task(backlog.wait_for_room(3600.0))
+    waiting = asyncio.create_task(wait_for_room(backlog, 3600.0))
     batch = backlog.take(1)
     assert await is_waiting(waiting)
 
@@ -208,14 +209,14 @@ async def test_the_wait_for_room_ends(make_record):
     """wait_for_room returns after its time although there is no room."""
     backlog = a_backlog(high_records=1)
     backlog.add(make_record(), 1)
-    await asyncio.wait_for(backlog.wait_for_room(0.0), 5)
+    await asyncio.wait_for(wait_for_room(backlog, 0.0), 5)
 
     assert backlog.is_full
 
 
 async def test_there_is_room_at_first():
     """An empty backlog makes nobody wait."""
-    await asyncio.wait_for(a_backlog().wait_for_room(3600.0), 5)
+    await asyncio.wait_for(wait_for_room(a_backlog(), 3600.0), 5)
 
 
 async def test_a_batch_that_is_still_too_much_makes_no_room(make_record):
@@ -223,7 +224,7 @@ async def test_a_batch_that_is_still_too_much_makes_no_room(make_record):
     backlog = a_backlog(high_records=10, high_bytes=10)
     backlog.add(make_record(), 1)
     backlog.add(make_record(), 50)
-    waiting = asyncio.create_task(backlog.wait_for_room(3600.0))
+    waiting = asyncio.create_task(wait_for_room(backlog, 3600.0))
     backlog.done(backlog.take(1))
     assert await is_waiting(waiting)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.store.inserter import KEYS_PER_STATEMENT, ROWS_PER_STATEMENT
 from collector.store.rows import (
     CALL_SITE_COLUMNS,
     MAX_INTERNED,
@@ -19,7 +20,6 @@ from collector.store.rows import (
     insert_records_sql,
     row_parameters,
 )
-from collector.store.writer import KEYS_PER_STATEMENT, ROWS_PER_STATEMENT
 
 CALL_SITE = (
     "myapp.db",

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from collector.store.rows import MAX_INTERNED, Interned
-from collector.store.writer import ROWS_PER_STATEMENT
+from collector.store.inserter import ROWS_PER_STATEMENT, Inserter
+from collector.store.rows import MAX_INTERNED
 
 
 async def test_everything_is_stored_in_order(running, make_record):
@@ -117,7 +117,8 @@ async def test_names_without_end_do_not_grow_the_process(running, make_record):
     one.add(*[make_record(f"m{n}", name=f"logger.{n}") for n in range(50_000)])
     await one.finish()
 
-    (table,) = [v for v in vars(one.writer).values() if isinstance(v, Interned)]
+    (inserter,) = [v for v in vars(one.writer).values() if isinstance(v, Inserter)]
+    table = inserter.interned
     assert len(table.call_sites) <= MAX_INTERNED
     pairs = one.rows("SELECT name, message FROM logs ORDER BY id")
     assert pairs == [(f"logger.{n}", f"m{n}") for n in range(50_000)]

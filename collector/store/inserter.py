@@ -1,0 +1,136 @@
+"""The inserter: one batch in one transaction, in SQLite's own thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from typing import Any, Final
+
+from collector.record import Record
+from collector.store.backlog import Batch
+from collector.store.rejects import Reject
+from collector.store.rows import (
+    CALL_SITE_COLUMNS,
+    ORIGIN_COLUMNS,
+    Interned,
+    Missing,
+    insert_records_sql,
+    row_parameters,
+)
+
+# Rows of one INSERT: few sizes, so that SQLite keeps each statement prepared.
+ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32, 8, 1)
+
+# Keys of one look-up of interned values; eight parameters each stay far below
+# the least limit of parameters that SQLite is built with.
+KEYS_PER_STATEMENT: Final = 100
+
+_INSERTS: Final = {rows: insert_records_sql(rows) for rows in ROWS_PER_STATEMENT}
+_REJECT_COLUMNS: Final = tuple(Reject.__dataclass_fields__)
+_INSERT_REJECT: Final = (
+    f"INSERT INTO rejects ({','.join(_REJECT_COLUMNS)}) "
+    f"VALUES ({','.join('?' * len(_REJECT_COLUMNS))})"
+)
+
+
+class Inserter:
+    """Stores batches over a connection in autocommit mode.
+
+    Remembers the ids of interned values between batches, so each database
+    has its own. Not for several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self.interned = Interned()
+
+    def store(
+        self, connection: sqlite3.Connection, *, batch: Batch, max_rejects: int
+    ) -> None:
+        """Store all of a batch, or nothing of it and raise what SQLite raised.
+
+        Of the rejects, the newest `max_rejects` are kept.
+        """
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._insert_records(connection, batch.records)
+            if batch.rejects:
+                insert_rejects(connection, batch.rejects, max_rejects)
+            connection.execute("COMMIT")
+        except BaseException:
+            # After a rollback the ids may not be in the database.
+            self.interned.forget()
+            # For some faults SQLite has rolled back by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self.interned.trim()
+
+    def _insert_records(
+        self, connection: sqlite3.Connection, records: list[Record]
+    ) -> None:
+        start = 0
+        for rows in ROWS_PER_STATEMENT:
+            while len(records) - start >= rows:
+                part = records[start : start + rows]
+                missing = Missing()
+                values = row_parameters(part, self.interned, missing)
+                if missing.any():
+                    self._intern(connection, missing)
+                    values = row_parameters(part, self.interned, Missing())
+                connection.execute(_INSERTS[rows], values)
+                start += rows
+
+    def _intern(self, connection: sqlite3.Connection, missing: Missing) -> None:
+        """Store new values and learn the ids of all that are missing."""
+        known: Any
+        for known, table, columns, values in (
+            (
+                self.interned.call_sites,
+                "call_sites",
+                CALL_SITE_COLUMNS,
+                missing.call_sites,
+            ),
+            (self.interned.origins, "origins", ORIGIN_COLUMNS, missing.origins),
+        ):
+            found = intern_values(connection, table, columns, values)
+            known.update(found)
+            self.interned.count_chars(found)
+
+
+def intern_values(
+    connection: sqlite3.Connection,
+    table: str,
+    columns: tuple[str, ...],
+    values: Collection[tuple[Any, ...]],
+) -> dict[tuple[Any, ...], int]:
+    """Store values that are new in `table`; return the ids of all of them."""
+    names = ",".join(columns)
+    one_row = f"({','.join('?' * len(columns))})"
+    found: dict[tuple[Any, ...], int] = {}
+    left = list(values)
+    while left:
+        part, left = left[:KEYS_PER_STATEMENT], left[KEYS_PER_STATEMENT:]
+        rows = ",".join([one_row] * len(part))
+        flat = [item for value in part for item in value]
+        connection.execute(
+            f"INSERT OR IGNORE INTO {table} ({names}) VALUES {rows}", flat
+        )
+        ids = connection.execute(
+            f"SELECT id, {names} FROM {table} WHERE ({names}) IN (VALUES {rows})", flat
+        )
+        found.update((tuple(row[1:]), row[0]) for row in ids)
+    return found
+
+
+def insert_rejects(
+    connection: sqlite3.Connection, rejects: list[Reject], max_rejects: int
+) -> None:
+    """Store rejects, and delete the oldest beyond `max_rejects`."""
+    connection.executemany(
+        _INSERT_REJECT,
+        [[getattr(reject, column) for column in _REJECT_COLUMNS] for reject in rejects],
+    )
+    connection.execute(
+        "DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?",
+        [max_rejects],
+    )
