@@ -156,6 +156,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_rejects: Annotated[
         Count, _about("Rejected frames that are kept; the oldest go first.")
     ] = 10_000
+    search_index: Annotated[
+        bool, _about("Keep an index for text searches: some 70 bytes a record.")
+    ] = True
 
     # --- how to stop
     stop_timeout_seconds: Annotated[

@@ -27,6 +27,7 @@ from collector.intake.sockets import bind, inherited, unlink
 from collector.notify import Notifier
 from collector.store.backlog import Backlog
 from collector.store.database import open_database
+from collector.store.indexer import Indexer
 from collector.store.writer import Writer
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
@@ -48,6 +49,7 @@ FIXED_SETTINGS: Final = (
     "listen",
     "loop",
     "db",
+    "search_index",
     "synchronous",
     "queue_high_records",
     "queue_high_bytes",
@@ -160,6 +162,11 @@ class Service:
                 max_rejects=settings.max_rejects,
             )
             self._writing = asyncio.create_task(self._writer.run())
+            if settings.search_index:
+                indexer = Indexer(
+                    database, backlog=self._backlog, writer=self._writer, path=path
+                )
+                self._tasks.append(asyncio.create_task(indexer.run()))
         # 3. The output.
         emitter = make_emitter(settings)
         self._emitters = [emitter] if emitter is not None else []

@@ -41,6 +41,7 @@ ALLOWED = {
         "config",
         "client",
         "record",
+        "emit",
         "wire",
         "loops",
         "errors",

@@ -8,15 +8,27 @@ from typing import Any, Final
 
 import click
 
-from collector.errors import CollectorError, ConfigError, ListenError, StoreError
+from collector.errors import (
+    CollectorError,
+    ConfigError,
+    ListenError,
+    NoSuchDatabase,
+    QueryError,
+    StoreError,
+)
 
 # Command: the module it lives in (as attribute `command`), and its summary,
 # given here so that `--help` need not load it.
 COMMANDS: Final = {
     "serve": ("collector.cli.serve", "Collect records: listen, show, store."),
+    "query": ("collector.cli.query", "Find records: by words, fields, times."),
+    "tail": ("collector.cli.tail", "Show the newest records, and follow them."),
+    "stats": ("collector.cli.stats", "Count records: a histogram, tables."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),
     "demo": ("collector.cli.demo", "See it work: a server, a client, the rows."),
+    "db": ("collector.cli.db", "Look after a database."),
     "config": ("collector.cli.config", "Show or check the settings."),
+    "completion": ("collector.cli.completion", "Let a shell complete words."),
 }
 
 # sysexits(3), but for 2, which is what click says for a user's mistake.
@@ -58,7 +70,7 @@ class LazyGroup(click.Group):
 
 def exit_status(error: CollectorError) -> int:
     """Return the process's exit status for an error."""
-    if isinstance(error, ConfigError):
+    if isinstance(error, (ConfigError, NoSuchDatabase, QueryError)):
         return EXIT_USAGE
     if isinstance(error, ListenError):
         return EXIT_UNAVAILABLE

@@ -17,6 +17,8 @@ from collector.store.rows import (
     insert_records_sql,
     row_parameters,
 )
+from collector.store.schema import add_rollups_sql
+from collector.store.transaction import transaction
 
 # Rows of one INSERT: few sizes, so that SQLite keeps each statement prepared.
 ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32, 8, 1)
@@ -26,6 +28,7 @@ ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32, 8, 1)
 KEYS_PER_STATEMENT: Final = 100
 
 _INSERTS: Final = {rows: insert_records_sql(rows) for rows in ROWS_PER_STATEMENT}
+_ADD_ROLLUPS: Final = add_rollups_sql("?")
 _REJECT_COLUMNS: Final = tuple(Reject.__dataclass_fields__)
 _INSERT_REJECT: Final = (
     f"INSERT INTO rejects ({','.join(_REJECT_COLUMNS)}) "
@@ -50,24 +53,22 @@ class Inserter:
 
         Of the rejects, the newest `max_rejects` are kept.
         """
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            self._insert_records(connection, batch.records)
-            if batch.rejects:
-                insert_rejects(connection, batch.rejects, max_rejects)
-            connection.execute("COMMIT")
+            with transaction(connection):
+                if batch.records:
+                    self._insert_records(connection, batch.records)
+                if batch.rejects:
+                    insert_rejects(connection, batch.rejects, max_rejects)
         except BaseException:
             # After a rollback the ids may not be in the database.
             self.interned.forget()
-            # For some faults SQLite has rolled back by itself.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
             raise
         self.interned.trim()
 
     def _insert_records(
         self, connection: sqlite3.Connection, records: list[Record]
     ) -> None:
+        [(last_id,)] = connection.execute("SELECT max(id) FROM records")
         start = 0
         for rows in ROWS_PER_STATEMENT:
             while len(records) - start >= rows:
@@ -79,6 +80,8 @@ class Inserter:
                     values = row_parameters(part, self.interned, Missing())
                 connection.execute(_INSERTS[rows], values)
                 start += rows
+        # In SQL, as there the interpreter lock is not held.
+        connection.execute(_ADD_ROLLUPS, [last_id or 0])
 
     def _intern(self, connection: sqlite3.Connection, missing: Missing) -> None:
         """Store new values and learn the ids of all that are missing."""

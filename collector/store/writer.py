@@ -57,10 +57,14 @@ class Writer:
         self._inserter = Inserter()
         self._give_up = asyncio.Event()
         self.stored_total = 0
+        # Set after each transaction, for whoever clears it.
+        self.stored = asyncio.Event()
         self.rejects_stored_total = 0
         self.refused_total = 0
         self._writing_since: float | None = None
         self.stalled = False
+        # Whether the last batch was as large as batches get.
+        self.is_loaded = False
 
     async def run(self) -> None:
         """Write until the backlog is closed and empty.
@@ -73,6 +77,7 @@ class Writer:
                 self._backlog, self.batch_records, self.flush_interval_seconds
             )
             batch = self._backlog.take(self.batch_records)
+            self.is_loaded = len(batch.records) >= self.batch_records
             if batch.records or batch.rejects:
                 await self._store(batch)
                 self._backlog.done(batch)
@@ -133,6 +138,7 @@ class Writer:
                 self._writing_since = None
             self.stored_total += len(batch.records)
             self.rejects_stored_total += len(batch.rejects)
+            self.stored.set()
             break
         if self.stalled and stalled_since:
             self.stalled = False

@@ -116,6 +116,8 @@ def test_tables_are_strict_where_sqlite_can():
             ("origins", 1),
             ("records", 1),
             ("rejects", 1),
+            ("rollups", 1),
+            ("search_state", 1),
         ]
         with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT"):
             database.execute(

@@ -1,0 +1,96 @@
+"""Buckets: equal pieces of time, as the clock on the wall has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final
+
+MINUTE: Final = 60
+HOUR: Final = 3600
+DAY: Final = 86400
+
+# The lengths that a histogram chooses from.
+NICE_SECONDS: Final = (
+    *(MINUTE * n for n in (1, 2, 5, 10, 15, 30)),
+    *(HOUR * n for n in (1, 2, 3, 6, 12)),
+    *(DAY * n for n in (1, 2, 7, 14, 28, 91, 364)),
+)
+
+# Empty buckets are filled in up to so many.
+MOST_FILLED: Final = 2000
+
+
+def nice_seconds(span_seconds: float, most_buckets: int) -> int:
+    """Return the least nice length of which not too many buckets make a span."""
+    for seconds in NICE_SECONDS:
+        if span_seconds / seconds <= most_buckets:
+            return seconds
+    return NICE_SECONDS[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Buckets of `seconds` (a divisor or a multiple of a day) in a zone."""
+
+    seconds: int
+    zone: tzinfo
+
+    def rollup_seconds(self) -> int:
+        """Return the longest rollups, of UTC, that fit into these buckets."""
+        if self.zone is UTC and self.seconds % DAY == 0:
+            return DAY
+        offset = datetime.now(self.zone).utcoffset() or timedelta()
+        if self.seconds % HOUR == 0 and offset.total_seconds() % HOUR == 0:
+            return HOUR
+        return MINUTE
+
+    def start(self, epoch: int) -> int:
+        """Return the epoch second at which the bucket of a moment begins.
+
+        A moment that no calendar has is a bucket of its own.
+        """
+        try:
+            local = datetime.fromtimestamp(epoch, self.zone)
+            if self.seconds >= DAY:
+                days = self.seconds // DAY
+                day = local.date().toordinal()
+                # Weeks begin on a Monday, as the day 1 of the calendar did.
+                first = date.fromordinal((day - 1) // days * days + 1)
+                midnight = datetime.combine(first, time(), self.zone)
+                return int(midnight.timestamp())
+            offset = int((local.utcoffset() or timedelta()).total_seconds())
+        except (ValueError, OverflowError, OSError):
+            return epoch
+        return (epoch + offset) // self.seconds * self.seconds - offset
+
+    def label(self, start: int) -> str:
+        """Return when a bucket begins, as short as is clear."""
+        try:
+            local = datetime.fromtimestamp(start, self.zone)
+        except (ValueError, OverflowError, OSError):
+            return str(start)
+        suffix = "Z" if self.zone is UTC else ""
+        if self.seconds >= DAY:
+            return f"{local:%Y-%m-%d %a}"
+        return f"{local:%Y-%m-%d %H:%M}{suffix}"
+
+    def filled(self, starts: list[int]) -> list[int]:
+        """Return the starts with those of the empty buckets between them.
+
+        Where that would be too many the starts are returned as they are.
+        """
+        if not starts:
+            return []
+        first, last = min(starts), max(starts)
+        if (last - first) / self.seconds > MOST_FILLED:
+            return sorted(starts)
+        return sorted({*starts, *self._between(first, last)})
+
+    def _between(self, first: int, last: int) -> Iterator[int]:
+        # A step may be an hour longer or shorter where the clock is changed.
+        steps = math.ceil((last - first) / self.seconds)
+        for step in range(1, steps):
+            yield self.start(first + step * self.seconds + min(HOUR, self.seconds) // 2)

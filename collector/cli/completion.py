@@ -1,0 +1,70 @@
+"""What a shell can complete, and the script that makes it do so."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Final
+
+import click
+
+from collector.cli.reading import database_path
+from collector.errors import CollectorError
+
+# A Tab must not take longer, nor show more.
+COMPLETE_SECONDS: Final = 1.0
+MOST_NAMES: Final = 200
+
+_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+_SCRIPTS: Final = {
+    "bash": 'eval "$(_LOGCOLLECTOR_COMPLETE=bash_source logcollector)"',
+    "zsh": 'eval "$(_LOGCOLLECTOR_COMPLETE=zsh_source logcollector)"',
+    "fish": "_LOGCOLLECTOR_COMPLETE=fish_source logcollector | source",
+}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(_SCRIPTS)))
+def command(shell: str) -> None:
+    """Print the line that switches completion on, for your shell's settings.
+
+    Commands, options, fields, and the names of loggers in the database are
+    completed then.
+
+    \b
+    Examples:
+      logcollector completion bash >> ~/.bashrc
+      logcollector completion zsh >> ~/.zshrc
+      logcollector completion fish >> ~/.config/fish/config.fish
+    """
+    click.echo(_SCRIPTS[shell])
+
+
+def logger_names(database: Path | None, incomplete: str) -> list[str]:
+    """Return names of loggers that begin so; none where there is no database."""
+    from collector.store.reader import Deadline, open_reader
+
+    # Whatever is wrong, a Tab is no place to say so.
+    with contextlib.suppress(CollectorError):
+        with open_reader(database_path(database), Deadline(COMPLETE_SECONDS)) as reader:
+            rows = reader.rows(
+                "SELECT DISTINCT name FROM call_sites "
+                "WHERE substr(name, 1, ?) = ? ORDER BY name LIMIT ?",
+                (len(incomplete), incomplete, MOST_NAMES),
+            )
+        return [name for (name,) in rows if name.isprintable()]
+    return []
+
+
+def query_words(database: Path | None, incomplete: str) -> list[str]:
+    """Return what a word of a query may become."""
+    from collector.query.fields import FIELD_NAMES
+
+    for prefix in ("logger:", "logger=", "level:", "level>=", "level="):
+        if incomplete.startswith(prefix):
+            rest = incomplete.removeprefix(prefix)
+            names: tuple[str, ...] = _LEVELS
+            if prefix.startswith("logger"):
+                names = tuple(logger_names(database, rest))
+            return [prefix + name for name in names if name.startswith(rest)]
+    return [f"{name}:" for name in FIELD_NAMES if name.startswith(incomplete)]

@@ -1,0 +1,65 @@
+"""`logcollector db`: look after a database."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from collector.cli.reading import database_path
+from collector.errors import ReadError
+from collector.store.reader import connect, explained
+from collector.store.search_index import create_index, index_some, remaining
+
+# Records of one transaction: the daemon, if it runs, waits no longer than this.
+STEP_RECORDS = 5000
+
+# How long to wait for the daemon's own transactions.
+BUSY_SECONDS = 10.0
+
+
+@click.group()
+def command() -> None:
+    """Look after a database."""
+
+
+@command.command()
+@click.option("--db", "database", type=click.Path(path_type=Path), metavar="FILE",
+              help="The database.  [default: as in the settings, else "
+              "logs.sqlite]")  # fmt: skip
+def reindex(database: Path | None) -> None:
+    """Make the search index anew, from all records.
+
+    The daemon may run meanwhile, and searches go on: they scan what is not
+    indexed yet.
+
+    \b
+    Examples:
+      logcollector db reindex
+      logcollector db reindex --db /var/lib/logcollector/logs.sqlite
+    """
+    path = database_path(database)
+    # For what it checks: that there is a database of ours, in today's schema.
+    connect(path).close()
+    try:
+        with closing(
+            sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        ) as connection:
+            if not create_index(connection, anew=True):
+                raise ReadError(
+                    "this SQLite can't have an index: it lacks FTS5's trigrams"
+                )
+            left = remaining(connection)
+            with click.progressbar(
+                length=left, label="indexing", file=sys.stderr
+            ) as progress:
+                while left:
+                    now = index_some(connection, STEP_RECORDS)
+                    progress.update(max(0, left - now))
+                    left = now
+    except sqlite3.Error as error:
+        raise explained(path, error) from None
+    click.echo(f"{path}: indexed", err=True)

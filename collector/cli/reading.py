@@ -1,0 +1,259 @@
+"""What the commands that read have in common: filters, database, format."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from collector.errors import QueryError
+from collector.query.tree import Node, Operator, Text, every
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# A flag's name, the field and the operator it stands for, and its value.
+Flag = tuple[str, str, Operator, str | None]
+
+FORMATS: Final = ("text", "table", "jsonl", "json", "csv")
+
+# A search that takes longer says how far it is.
+SAY_PROGRESS_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a command is asked to read, and how to show it."""
+
+    database: Path
+    node: Node
+    timeout_seconds: float | None
+    zone: tzinfo
+    color: bool
+    width: int
+    format: str
+    fields: str | None
+    needles: tuple[str, ...]
+
+
+class QueryCommand(click.Command):
+    """A command whose arguments are a query, which may begin with a minus."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; an unknown option may be a word to exclude."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            hint = ""
+            if not error.option_name.startswith("--"):
+                hint = (
+                    " To leave out a word, write -- in front of the query: "
+                    f"{ctx.command_path} -- error -retry"
+                )
+            raise click.UsageError(f"{error.format_message()}{hint}", ctx) from None
+
+
+def reading_options(
+    *, formats: Sequence[str] = FORMATS, fields: bool = True
+) -> Callable[[Function], Function]:
+    """Add the filters, --db and what says how to show to a command.
+
+    It is called with one Reading, as `reading`, in their place.
+    """
+    # The last one comes first in --help.
+    options = [
+        click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0,
+                     show_default=True, metavar="SECONDS",
+                     help="Give up a search after so long."),
+        click.option("--no-color", is_flag=True, help="No colours on a terminal."),
+        click.option("--utc", is_flag=True, help="Times in UTC, not in local time."),
+        click.option("--format", "-o", "output_format", type=click.Choice(formats),
+                     default=formats[0], show_default=True, help="How to show it."),
+        click.option("--grep", "-g", "texts", multiple=True, metavar="TEXT",
+                     help="Only with this text, as it is, in message or traceback."),
+        click.option("--until", metavar="TIME", help="Only before this."),
+        click.option("--since", "-s", metavar="TIME",
+                     help="Only since: 2h, today, 2026-11-20, 10:30 ..."),
+        click.option("--host", metavar="NAME", help="Only of this host (* for any)."),
+        click.option("--logger", metavar="NAME", shell_complete=complete_logger,
+                     help="Only of this logger and those below it."),
+        click.option("--level", "-l", metavar="LEVEL",
+                     help="Only of this level or above."),
+        click.option("--db", "database", type=click.Path(path_type=Path),
+                     metavar="FILE", help="The database.  [default: as in the "
+                     "settings, else logs.sqlite]"),
+    ]  # fmt: skip
+    if fields:
+        options.insert(
+            4,
+            click.option("--fields", metavar="NAMES",
+                         help="What to show of each: time,level,message,extra.user"),
+        )  # fmt: skip
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def command(
+            *,
+            words: tuple[str, ...],
+            database: Path | None,
+            output_format: str,
+            timeout: float,
+            utc: bool,
+            no_color: bool,
+            level: str | None,
+            logger: str | None,
+            host: str | None,
+            since: str | None,
+            until: str | None,
+            texts: tuple[str, ...],
+            fields: str | None = None,
+            **others: Any,
+        ) -> Any:
+            zone = UTC if utc else local_zone()
+            flags: list[Flag] = [
+                ("--level", "level", ">=", level),
+                ("--logger", "logger", ":", logger),
+                ("--host", "host", ":", host),
+                ("--since", "since", ":", since),
+                ("--until", "until", ":", until),
+            ]
+            terminal = sys.stdout.isatty()
+            reading = Reading(
+                database=database_path(database),
+                node=asked(" ".join(words), flags, texts, zone=zone),
+                timeout_seconds=timeout,
+                zone=zone,
+                color=terminal and not no_color and _terminal_has_colors(),
+                width=shutil.get_terminal_size((120, 24)).columns,
+                format=output_format,
+                fields=fields,
+                needles=texts,
+            )
+            return function(reading=reading, **others)
+
+        wrapped: Any = command
+        for option in options:
+            wrapped = option(wrapped)
+        argument = click.argument(
+            "words", nargs=-1, metavar="[QUERY]...", shell_complete=complete_query
+        )
+        return argument(wrapped)  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def asked(
+    text: str,
+    flags: Sequence[Flag],
+    texts: Sequence[str],
+    *,
+    zone: tzinfo,
+) -> Node:
+    """Return what a query and flags ask for together.
+
+    Raises QueryError for a mistake in the query or in the value of a flag.
+    """
+    from collector.query.fields import Value, comparison
+
+    now = time.time()
+    nodes: list[Node] = []
+    if text.strip():
+        # What parses a query is heavy, and flags alone don't need it.
+        from collector.query.parser import parse
+
+        nodes.append(parse(text, now=now, zone=zone))
+    for name, field, operator, value in flags:
+        if value is None:
+            continue
+        try:
+            nodes.append(
+                comparison((field,), operator, Value(value), now=now, zone=zone)
+            )
+        except ValueError as error:
+            raise QueryError(f"{name} {value}", len(name) + 1, str(error)) from None
+    nodes += [Text(text) for text in texts if text]
+    return every(*nodes)
+
+
+def database_path(given: Path | None) -> Path:
+    """Return the database: the one given, else that of the settings."""
+    if given is not None:
+        return given
+    if named := os.environ.get("LOGCOLLECTOR_DB"):
+        return Path(named)
+    # Settings take their time to load, and most have no file of them.
+    from collector.cli.settings_options import settings_file
+
+    named_file = os.environ.get("LOGCOLLECTOR_CONFIG")
+    file = settings_file(Path(named_file) if named_file else None)
+    if file is not None:
+        from collector.config import load_settings
+
+        settings = load_settings(file=file, environment=dict(os.environ), flags={})
+        if settings.db:
+            return Path(settings.db)
+    return Path("logs.sqlite")
+
+
+def local_zone() -> tzinfo:
+    """Return this machine's time zone, with its changes of the clock."""
+    import tzlocal
+
+    try:
+        return tzlocal.get_localzone()
+    except Exception:  # noqa: BLE001 - whatever a strange TZ makes it raise
+        return UTC
+
+
+def _terminal_has_colors() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[int, int], None]]:
+    """Give what tells on stderr how far a search is, once it takes long."""
+    begun = time.monotonic()
+    shown = False
+    said = ""
+
+    def tell(done: int, total: int) -> None:
+        nonlocal shown, said
+        if not sys.stderr.isatty() or time.monotonic() - begun < SAY_PROGRESS_SECONDS:
+            return
+        text = f"searching: {done / max(1, total):.0%} of {total:,} records"
+        if text != said:
+            click.echo(f"\r{text}\x1b[K", err=True, nl=False)
+            shown, said = True, text
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def complete_logger(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the names of loggers that begin so, from the database."""
+    from collector.cli.completion import logger_names
+
+    return logger_names(ctx.params.get("database"), incomplete)
+
+
+def complete_query(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return fields, levels and loggers that a word of a query may become."""
+    from collector.cli.completion import query_words
+
+    return query_words(ctx.params.get("database"), incomplete)

@@ -1,0 +1,61 @@
+"""The screen: rows to stdout, in the format and the colours asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import click
+
+from collector.cli.reading import Reading
+from collector.cli.rendering.fields import parse_fields
+from collector.cli.rendering.formats import renderer
+from collector.query.log_row import LogRow
+
+
+class Screen:
+    """Writes rows to stdout. Raises UsageError for fields that make no sense."""
+
+    def __init__(self, reading: Reading) -> None:
+        try:
+            fields = None if reading.fields is None else parse_fields(reading.fields)
+        except ValueError as error:
+            raise click.UsageError(f"--fields: {error}") from None
+        self._renderer = renderer(
+            reading.format,
+            fields=fields,
+            zone=reading.zone,
+            color=reading.color,
+            width=reading.width,
+            needles=reading.needles,
+        )
+
+    def show(self, rows: Iterable[LogRow]) -> None:
+        """Write all rows, and what comes before and after them."""
+        self.begin()
+        try:
+            for row in rows:
+                self._write(self._renderer.row(row))
+        finally:
+            # Also after an error, what was written is whole.
+            self.end()
+
+    def begin(self) -> None:
+        """Write what comes before all rows."""
+        self._write(self._renderer.begin())
+
+    def add(self, rows: Iterable[LogRow]) -> None:
+        """Write rows at once."""
+        for row in rows:
+            self._write(self._renderer.row(row))
+        self._write(self._renderer.flush())
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        """Write what comes after all rows."""
+        self._write(self._renderer.end())
+
+    def _write(self, text: str) -> None:
+        if text:
+            # Colours are decided already.
+            sys.stdout.write(text)

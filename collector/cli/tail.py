@@ -1,0 +1,96 @@
+"""`logcollector tail`: the newest records, and those that come."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Final
+
+import click
+
+from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
+from collector.cli.showing import Screen
+from collector.errors import NoSuchDatabase
+from collector.query.tree import Everything
+from collector.store.follow import Cursor
+from collector.store.reader import Deadline, open_reader
+from collector.store.search import Search
+
+# How often to look whether something was committed: one system call or two.
+LOOK_SECONDS: Final = 0.1
+
+
+@click.command(cls=QueryCommand)
+@reading_options(formats=("text", "table", "jsonl", "json", "csv"))
+@click.option("--lines", "-n", type=click.IntRange(0), default=20, show_default=True,
+              help="How many of the newest records to show first.")  # fmt: skip
+@click.option("--follow", "-f", is_flag=True,
+              help="Go on with those that come, until Ctrl-C.")  # fmt: skip
+def command(*, reading: Reading, lines: int, follow: bool) -> None:
+    """Show the newest records, and with -f those that come.
+
+    Takes the same queries as `query`. With -f it goes on also when the daemon
+    is restarted or another database is put in place of this one.
+
+    \b
+    Examples:
+      logcollector tail
+      logcollector tail -f --level warning
+      logcollector tail -n 100 logger:myapp.db
+      logcollector tail -f -o jsonl 'user.id=42' | jq .message
+    """
+    stopped = threading.Event()
+    if follow:
+        _stop_on_signals(stopped)
+    screen = Screen(reading)
+    cursor = Cursor(reading.database)
+    last_id = 0
+    try:
+        last_id = cursor.skip_to_end()
+    except NoSuchDatabase:
+        if not follow or reading.database.exists():
+            raise
+        click.echo(f"{reading.database}: not there yet, waiting for it", err=True)
+    if last_id and lines:
+        with (
+            open_reader(reading.database, Deadline(reading.timeout_seconds)) as reader,
+            progress_line() as progress,
+        ):
+            search = Search(reader, reading.node, before=last_id + 1, progress=progress)
+            rows = list(search.rows(newest_first=True, limit=lines))
+    else:
+        rows = []
+    screen.begin()
+    try:
+        screen.add(reversed(rows))
+        if follow:
+            _follow(cursor, screen, reading, stopped)
+    finally:
+        screen.end()
+        cursor.close()
+
+
+def _follow(
+    cursor: Cursor, screen: Screen, reading: Reading, stopped: threading.Event
+) -> None:
+    from collector.query.predicate import predicate
+
+    matches = predicate(reading.node)
+    everything = isinstance(reading.node, Everything)
+    while not stopped.is_set():
+        screen.add(row for row in cursor.new_rows() if everything or matches(row))
+        stopped.wait(LOOK_SECONDS)
+
+
+def _stop_on_signals(stopped: threading.Event) -> None:
+    """Let SIGINT and SIGTERM end it between two records."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if stopped.is_set():
+            # Asked twice: whatever it is doing takes too long.
+            raise KeyboardInterrupt
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)

@@ -1,0 +1,227 @@
+"""A reader: a read-only connection with a deadline.
+
+It can't hurt the database or the daemon: it never writes, and each statement
+is a read transaction of its own, no longer than it needs to be.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from collector.errors import NoSuchDatabase, QueryTimeout, ReadError
+from collector.query.conditions import Function
+from collector.store.schema import APPLICATION_ID, SCHEMA_VERSION
+
+# How long a reader waits for a lock, which in WAL mode is only held while the
+# first connection recovers the log.
+BUSY_SECONDS: Final = 2.0
+
+# SQLite's steps between two looks at the clock: some milliseconds.
+STEPS_PER_CHECK: Final = 50_000
+
+
+class Deadline:
+    """When a search must have ended. `seconds` None: never."""
+
+    def __init__(
+        self,
+        seconds: float | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._end = None if seconds is None else clock() + seconds
+        self._seconds = seconds
+
+    def seconds_left(self) -> float:
+        """Return how much time is left, 0 or less when it is over."""
+        return float("inf") if self._end is None else self._end - self._clock()
+
+    def check(self) -> None:
+        """Raise QueryTimeout when the time is over."""
+        if self.seconds_left() <= 0:
+            raise QueryTimeout(
+                f"not done within {self._seconds:g} s; narrow it down (since:, "
+                "logger:, level:) or give it more --timeout"
+            )
+
+
+class Reader:
+    """Reads one database. Use `open_reader`; not for several threads at once."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, deadline: Deadline
+    ) -> None:
+        self._connection = connection
+        self._path = path
+        self.deadline: Final = deadline
+        connection.set_progress_handler(
+            lambda: deadline.seconds_left() <= 0, STEPS_PER_CHECK
+        )
+
+    def register(self, functions: Iterable[Function]) -> None:
+        """Make functions of a query known to SQLite."""
+        for function in functions:
+            self._connection.create_function(
+                function.name, function.arguments, function.call, deterministic=True
+            )
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Return all rows of a statement, which ends its read transaction.
+
+        Raises QueryTimeout when the time is over, ReadError for whatever else
+        SQLite reports.
+        """
+        self.deadline.check()
+        try:
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                if "decode" not in str(error):
+                    raise
+                # Text in a damaged database that is no UTF-8: slower from now on.
+                self._connection.text_factory = _decoded
+                return self._connection.execute(sql, parameters).fetchall()
+        except (sqlite3.Error, MemoryError, OverflowError) as error:
+            # Whatever a deadline interrupts fails for some other reason.
+            self.deadline.check()
+            raise explained(self._path, error) from None
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        """Return the first value of the first row."""
+        return self.rows(sql, parameters)[0][0]
+
+    def indexed_id(self) -> int:
+        """Return up to which id the search index holds everything.
+
+        0 without an index, or with one that this SQLite can't read.
+        """
+        try:
+            self._connection.execute("SELECT rowid FROM search LIMIT 0")
+        except sqlite3.Error:
+            return 0
+        return int(self.value("SELECT indexed_id FROM search_state"))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one state of the database in several statements. Be quick."""
+        self.rows("BEGIN")
+        try:
+            yield
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+@contextmanager
+def open_reader(path: Path, deadline: Deadline) -> Iterator[Reader]:
+    """Open a database for reading; raise ReadError where that is impossible.
+
+    NoSuchDatabase when there is none, or it is not one of ours.
+    """
+    reader = Reader(connect(path), path, deadline)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a read-only connection to a database of ours, in today's schema."""
+    if not path.exists():
+        raise NoSuchDatabase(
+            f"{path}: there is no such database; name one with --db, or collect "
+            "some records first: logcollector serve --db ..."
+        )
+    if path.is_dir():
+        raise NoSuchDatabase(f"{path}: this is a folder; name a database with --db")
+    try:
+        connection = _connected(path)
+    except sqlite3.Error as error:
+        raise explained(path, error) from None
+    try:
+        _check_schema(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explained(path, error) from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect_to(f"{path.absolute().as_uri()}?mode=ro")
+    except sqlite3.OperationalError:
+        # In WAL mode a reader needs files beside the database, which it can't
+        # make where it may not write. Where no log is left nobody writes.
+        log = Path(f"{path}-wal")
+        folder_is_writable = os.access(path.absolute().parent, os.W_OK)
+        if folder_is_writable or log.exists() or not os.access(path, os.R_OK):
+            raise
+        return _connect_to(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+
+
+def _connect_to(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        # Opening is only tried when something is read.
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    [(version,)] = connection.execute("PRAGMA user_version").fetchall()
+    [(application_id,)] = connection.execute("PRAGMA application_id").fetchall()
+    if application_id != APPLICATION_ID:
+        raise NoSuchDatabase(
+            f"{path}: not a database of logcollector; name another with --db"
+        )
+    if version > SCHEMA_VERSION:
+        raise ReadError(
+            f"{path}: its schema has version {version}, this program knows "
+            f"{SCHEMA_VERSION}; upgrade logcollector"
+        )
+    if version < SCHEMA_VERSION:
+        raise ReadError(
+            f"{path}: its schema has version {version}, this program needs "
+            f"{SCHEMA_VERSION}; `logcollector serve` with this database upgrades it"
+        )
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def explained(path: Path, error: BaseException) -> ReadError:
+    """Return the error for people that SQLite's own stands for."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return NoSuchDatabase(f"{path}: not a database; name another with --db")
+    hint = {
+        sqlite3.SQLITE_CORRUPT: "it is damaged; the sqlite3 shell's .recover may save "
+        "what is left of it",
+        sqlite3.SQLITE_BUSY: "another program has locked it; try again",
+        sqlite3.SQLITE_LOCKED: "another program has locked it; try again",
+        sqlite3.SQLITE_CANTOPEN: "may this user read it, and write beside it?",
+        sqlite3.SQLITE_IOERR: "is the disk in order?",
+    }.get(code, "")
+    return ReadError(
+        f"{path}: cannot be read: {error}" + (f" ({hint})" if hint else "")
+    )

@@ -1,0 +1,270 @@
+"""Finding records: the query's condition, tried on as few ids as possible.
+
+What a query implies narrows it down first: bounds of id and time; the ranges
+of ids where rare call sites have logged; pieces of text that the search index
+holds. Whatever is left is scanned in slices, so that no read transaction
+lasts long. None of this changes what is found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from collector.query.dialect import SqliteDialect
+from collector.query.log_row import LogRow
+from collector.query.narrowing import call_site_part, id_bounds, time_bounds
+from collector.query.sql import condition
+from collector.query.tree import Node
+from collector.query.trigrams import trigrams
+from collector.store import rollups
+from collector.store.reader import Reader
+
+# Ids of one statement, by scan and by index: a tenth of a second or so.
+SCANNED_IDS: Final = 500_000
+INDEXED_IDS: Final = 5_000_000
+
+# Rows of one statement that fetches found records.
+FETCHED_ROWS: Final = 500
+
+# Call sites that logged less than one in so many records are rare.
+RARE: Final = 50
+
+_COLUMNS: Final = ",".join(LogRow._fields)
+
+# Called with how many ids of how many are done.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A range of ids; `pieces`: what to MATCH in the index, None for a scan."""
+
+    low: int
+    high: int
+    pieces: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The column that has the ids, by which they come in order."""
+        return "r.id" if self.pieces is None else "s.rowid"
+
+
+class Search:
+    """One query on one reader.
+
+    `before` and `after` bound the ids, exclusively.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        node: Node,
+        *,
+        before: int | None = None,
+        after: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._reader = reader
+        self._node = node
+        self._before = before
+        self._after = after
+        self._progress = progress
+        dialect = SqliteDialect(reader.deadline.seconds_left)
+        self._condition = condition(node, dialect)
+        reader.register(self._condition.functions)
+
+    def ids(self, *, newest_first: bool, limit: int | None = None) -> Iterator[int]:
+        """Yield the ids of matching records in order, `limit` at most."""
+        left = limit
+        order = "DESC" if newest_first else "ASC"
+        for part in self.slices(newest_first=newest_first):
+            found = self.select(
+                part,
+                lambda part, matched: (
+                    f"SELECT r.id {matched} ORDER BY {part.key} {order} LIMIT ?"
+                ),
+                -1 if left is None else left,
+            )
+            yield from (row[0] for row in found)
+            if left is not None:
+                left -= len(found)
+                if not left:
+                    return
+
+    def rows(self, *, newest_first: bool, limit: int | None = None) -> Iterator[LogRow]:
+        """Yield matching records in the order of their ids, `limit` at most."""
+        batch: list[int] = []
+        for record_id in self.ids(newest_first=newest_first, limit=limit):
+            batch.append(record_id)
+            if len(batch) == FETCHED_ROWS:
+                yield from fetch(self._reader, batch)
+                batch = []
+        yield from fetch(self._reader, batch)
+
+    def slices(self, *, newest_first: bool) -> Iterator[Slice]:
+        """Yield what has to be looked through, in order and without overlaps."""
+        low, high = self._bounds()
+        total = high - low + 1
+        pieces = trigrams(self._node)
+        indexed = self._reader.indexed_id() if pieces is not None else 0
+        for near, far in self._ranges(low, high, newest_first=newest_first):
+            for part in cut(near, far, indexed, pieces, newest_first=newest_first):
+                yield part
+                self._reader.deadline.check()
+                done = high - part.low + 1 if newest_first else part.high - low + 1
+                if self._progress is not None:
+                    self._progress(done, total)
+
+    def select(
+        self, part: Slice, statement: Callable[[Slice, str], str], *values: object
+    ) -> list[Any]:
+        """Return the rows of a statement on the matches in a slice.
+
+        `statement` makes it of the slice and its FROM and WHERE, where records
+        are `r`; `values` are for parameters behind those.
+        """
+        if part.pieces is not None:
+            with self._reader.snapshot():
+                if self._reader.indexed_id() >= part.high:
+                    return self._select(part, statement, values)
+            # The index is just being made anew.
+            part = Slice(part.low, part.high)
+        return self._select(part, statement, values)
+
+    def _select(
+        self,
+        part: Slice,
+        statement: Callable[[Slice, str], str],
+        values: tuple[object, ...],
+    ) -> list[Any]:
+        asked = self._condition
+        if part.pieces is None:
+            matched = "FROM records AS r WHERE"
+            pieces: tuple[object, ...] = ()
+        else:
+            matched = (
+                "FROM search AS s CROSS JOIN records AS r ON r.id = s.rowid "
+                "WHERE s.search MATCH ? AND"
+            )
+            pieces = (part.pieces,)
+        matched += f" {part.key} BETWEEN ? AND ? AND {asked.sql}"
+        return self._reader.rows(
+            statement(part, matched),
+            (*pieces, part.low, part.high, *asked.parameters, *values),
+        )
+
+    def _bounds(self) -> tuple[int, int]:
+        """Return the least and the greatest id that a match may have."""
+        low, high = self._reader.rows(
+            "SELECT (SELECT min(id) FROM records), (SELECT max(id) FROM records)"
+        )[0]
+        if low is None:
+            return 1, 0
+        least, greatest = id_bounds(self._node)
+        low = max(low, least or low, low if self._after is None else self._after + 1)
+        high = min(
+            high,
+            high if greatest is None else greatest,
+            high if self._before is None else self._before - 1,
+        )
+        since, until = time_bounds(self._node)
+        if low <= high and (since is not None or until is not None):
+            found = rollups.id_bounds(self._reader, since, until)
+            if found is None:
+                return 1, 0
+            low, high = max(low, found[0]), min(high, found[1])
+        return low, high
+
+    def _ranges(
+        self, low: int, high: int, *, newest_first: bool
+    ) -> Iterator[tuple[int, int]]:
+        """Yield ranges of ids that hold all matches between the bounds."""
+        if low > high:
+            return
+        sites = self._rare_call_sites()
+        if sites is None or high - low < rollups.FEW_IDS:
+            yield low, high
+            return
+        since, until = time_bounds(self._node)
+        for first, last in rollups.id_ranges(
+            self._reader, sites, since, until, newest_first=newest_first
+        ):
+            if max(first, low) <= min(last, high):
+                yield max(first, low), min(last, high)
+
+    def _rare_call_sites(self) -> list[int] | None:
+        """Return the ids of call sites, if the query is for few and rare ones."""
+        part = call_site_part(self._node)
+        if part is None:
+            return None
+        sites = call_sites(self._reader, part)
+        theirs = rollups.call_site_records(self._reader, sites)
+        return sites if theirs * RARE <= rollups.all_records(self._reader) else None
+
+
+def call_sites(reader: Reader, part: Node) -> list[int]:
+    """Return the ids of the call sites that a part of a query asks for."""
+    asked = condition(part, SqliteDialect(prefix="call_site"))
+    reader.register(asked.functions)
+    # The condition is one on records, of which call sites have what it needs.
+    rows = reader.rows(
+        "SELECT r.call_site_id FROM (SELECT id AS call_site_id FROM call_sites) AS r "
+        f"WHERE {asked.sql}",
+        asked.parameters,
+    )
+    return [row[0] for row in rows]
+
+
+def cut(
+    low: int, high: int, indexed: int, pieces: str | None, *, newest_first: bool
+) -> Iterator[Slice]:
+    """Yield slices of a range: the index up to `indexed`, scans above it."""
+    parts: list[Slice] = []
+    while low <= high:
+        by_index = pieces is not None and low <= indexed
+        last = min(high, low + (INDEXED_IDS if by_index else SCANNED_IDS) - 1)
+        if by_index:
+            last = min(last, indexed)
+        parts.append(Slice(low, last, pieces if by_index else None))
+        low = last + 1
+    yield from reversed(parts) if newest_first else parts
+
+
+def fetch(reader: Reader, ids: list[int]) -> list[LogRow]:
+    """Return the records of some ids, in the order of the ids.
+
+    Those that were deleted meanwhile are left out.
+    """
+    if not ids:
+        return []
+    rows = reader.rows(
+        f"SELECT {_COLUMNS} FROM logs WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(ids),),
+    )
+    found = {row[0]: LogRow._make(row) for row in rows}
+    return [found[record_id] for record_id in ids if record_id in found]
+
+
+def fetch_after(reader: Reader, record_id: int, limit: int) -> list[LogRow]:
+    """Return the records that follow an id, in order, `limit` at most."""
+    rows = reader.rows(
+        f"SELECT {_COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ?",
+        (record_id, limit),
+    )
+    return [LogRow._make(row) for row in rows]
+
+
+def time_span(reader: Reader, node: Node) -> tuple[float, float]:
+    """Return when the first and the last record may have been created.
+
+    From the query's own bounds, where it has them, else from rollups.
+    """
+    since, until = time_bounds(node)
+    first, last = rollups.time_bounds(reader)
+    return (
+        max(first, since) if since is not None else first,
+        min(last, until) if until is not None else last,
+    )
