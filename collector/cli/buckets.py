@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
 from typing import Final
 
 MINUTE: Final = 60
@@ -19,8 +20,8 @@ NICE_SECONDS: Final = (
     *(DAY * n for n in (1, 2, 7, 14, 28, 91, 364)),
 )
 
-# Empty buckets are filled in up to so many.
-MOST_FILLED: Final = 2000
+# So many empty buckets between two others are shown.
+MOST_EMPTY: Final = 500
 
 
 def nice_seconds(span_seconds: float, most_buckets: int) -> int:
@@ -78,16 +79,16 @@ class Buckets:
         return f"{local:%Y-%m-%d %H:%M}{suffix}"
 
     def filled(self, starts: list[int]) -> list[int]:
-        """Return the starts with those of the empty buckets between them.
+        """Return the starts, sorted, with those of the empty buckets between them.
 
-        Where that would be too many the starts are returned as they are.
+        Where very many are empty, a clock was wrong: these are left out.
         """
-        if not starts:
-            return []
-        first, last = min(starts), max(starts)
-        if (last - first) / self.seconds > MOST_FILLED:
-            return sorted(starts)
-        return sorted({*starts, *self._between(first, last)})
+        known = sorted(starts)
+        filled = set(known)
+        for first, last in pairwise(known):
+            if (last - first) / self.seconds <= MOST_EMPTY:
+                filled.update(self._between(first, last))
+        return sorted(filled)
 
     def _between(self, first: int, last: int) -> Iterator[int]:
         # A step may be an hour longer or shorter where the clock is changed.

@@ -36,7 +36,7 @@ class Reading:
 
     database: Path
     node: Node
-    timeout_seconds: float | None
+    timeout_seconds: float
     zone: tzinfo
     color: bool
     width: int

@@ -31,6 +31,8 @@ from collector.store.stats import (
 MOST_BARS: Final = 40
 OVERVIEW_ROWS: Final = 10
 
+NO_RECORDS: Final = "no records\n"
+
 # What the columns of a group's key are called.
 KEYS: Final = {
     "level": ("level",),
@@ -99,7 +101,7 @@ class Tally:
         buckets = self.buckets(None)
         counted = self.by_time(buckets)
         if not counted:
-            return "no records\n"
+            return NO_RECORDS
         parts = [self.drawn(counted, buckets)]
         parts += [
             self.table(by, self.by_name(by), OVERVIEW_ROWS)
@@ -145,6 +147,8 @@ class Tally:
 
     def drawn(self, groups: list[Group], buckets: Buckets) -> str:
         """Return groups by time as a histogram."""
+        if not groups:
+            return NO_RECORDS
         counts = {group.key[0]: by_level(group) for group in groups}
         bars = [
             Bucket(buckets.label(start), counts.get(start, {}))
@@ -174,6 +178,8 @@ class Tally:
 
     def table(self, by: str, groups: list[Group], limit: int) -> str:
         """Return groups as a table."""
+        if not groups:
+            return NO_RECORDS
         shown = groups[: limit or None]
         times = self._times(shown)
         rows = [

@@ -76,7 +76,8 @@ def _follow(
 ) -> None:
     from collector.query.predicate import predicate
 
-    matches = predicate(reading.node)
+    # Each record's search gets as much time as a whole query.
+    matches = predicate(reading.node, lambda: reading.timeout_seconds)
     everything = isinstance(reading.node, Everything)
     while not stopped.is_set():
         screen.add(row for row in cursor.new_rows() if everything or matches(row))

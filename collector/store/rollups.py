@@ -26,6 +26,9 @@ END_OF_TIME: Final = 253402300800
 FEW_IDS: Final = 20_000
 DENSE: Final = 100
 
+# Days with less than one in so many records, at either end, may be mistakes.
+STRAY: Final = 1000
+
 _FINER: Final = {DAY: HOUR, HOUR: MINUTE}
 
 
@@ -157,9 +160,32 @@ def all_records(reader: Reader) -> int:
 
 
 def time_bounds(reader: Reader) -> tuple[int, int]:
-    """Return between which epoch seconds, to the minute, all records are."""
-    first, last = reader.rows(
-        "SELECT min(start), max(start) + ? FROM rollups WHERE seconds = ?",
-        (MINUTE, MINUTE),
+    """Return between which epoch seconds, to the minute, nearly all records are.
+
+    A few that a wrong clock has put on other days are not counted in.
+    """
+    days = reader.rows(
+        "SELECT start, sum(count) FROM rollups WHERE seconds = ? "
+        "GROUP BY start ORDER BY start",
+        (DAY,),
+    )
+    if not days:
+        return 0, 0
+    stray = sum(count for _, count in days) // STRAY
+    first = _first_beyond(days, stray)
+    last = _first_beyond(days[::-1], stray)
+    bounds: tuple[int, int] = reader.rows(
+        "SELECT (SELECT min(start) FROM rollups WHERE seconds = ? AND start >= ?), "
+        "(SELECT max(start) + ? FROM rollups WHERE seconds = ? AND start < ?)",
+        (MINUTE, first, MINUTE, MINUTE, last + DAY),
     )[0]
-    return first or 0, last or 0
+    return bounds
+
+
+def _first_beyond(days: list[tuple[int, int]], count: int) -> int:
+    """Return the first day up to which there are more records than that."""
+    for start, number in days:
+        count -= number
+        if count < 0:
+            return start
+    return days[-1][0]

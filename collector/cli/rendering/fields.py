@@ -8,21 +8,15 @@ from typing import Final
 
 from collector.cli.rendering.extras import decoded, found
 from collector.cli.rendering.printable import encodable, one_line
+from collector.query.fields import SHORT_NAMES as QUERY_NAMES
 from collector.query.log_row import LogRow
 
 # As in queries; `tid` is here because `thread` means the name there.
 SHORT_NAMES: Final = {
-    "logger": "name",
-    "host": "hostname",
-    "pid": "process",
+    **QUERY_NAMES,
     "thread": "threadName",
     "tid": "thread",
-    "task": "taskName",
     "file": "filename",
-    "line": "lineno",
-    "func": "funcName",
-    "exc": "exc_text",
-    "stack": "stack_info",
 }
 TIME: Final = "time"
 EXTRA_PREFIX: Final = "extra."
