@@ -16,6 +16,7 @@ from setuptools.command.build_ext import build_ext
 COMPILED = [
     "collector/intake/receiver.py",
     "collector/record.py",
+    "collector/storable.py",
     "collector/store/backlog.py",
     "collector/store/rows.py",
     "collector/wire/decoder.py",

@@ -7,34 +7,20 @@ what was repaired is told under "_repaired" in the record's extra attributes.
 
 from __future__ import annotations
 
-import math
 from typing import Final, final
 
 import msgspec
 
 from collector.errors import DecodeError
+from collector.storable import CUT, INT64_MAX, INT64_MIN, ExtraWalk, clean, text_of
 
 # Security limits: what a name may occupy in tables that are kept in memory.
 MAX_NAME_CHARS: Final = 512
 MAX_PATH_CHARS: Final = 4096
 MAX_HOSTNAME_CHARS: Final = 255
 
-# All extra attributes of a record together; what is beyond is cut off.
-MAX_EXTRA_CHARS: Final = 1024 * 1024
-MAX_EXTRA_VALUES: Final = 20_000
-
-# Long texts are repaired in place of characters, not with longer escapes,
-# so that a hostile text can't grow.
-MAX_ESCAPED_CHARS: Final = 1024 * 1024
-
 # A number may come as text; it has no more digits than fit into 64 bits.
 MAX_NUMBER_CHARS: Final = 24
-
-CUT: Final = "…"
-
-INT64_MIN: Final = -(1 << 63)
-INT64_MAX: Final = (1 << 63) - 1
-MAX_DECIMAL_BITS: Final = 1024
 
 # The year 10000: no ISO time can show it.
 MAX_CREATED: Final = 253402300800.0
@@ -181,21 +167,6 @@ class Record:
         self.peer: Final = peer
 
 
-def clean(text: str) -> str:
-    """Return `text` without lone surrogates and NUL, which are escaped."""
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            if len(text) <= MAX_ESCAPED_CHARS:
-                text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-            else:
-                text = text.encode("utf-8", "replace").decode("utf-8")
-    if "\0" in text:
-        text = text.replace("\0", "\\0" if len(text) <= MAX_ESCAPED_CHARS else "␀")
-    return text
-
-
 def level_name(levelno: int) -> str:
     """Return the name logging gives to a level number by default."""
     name = LEVEL_NAMES.get(levelno)
@@ -311,7 +282,7 @@ class _Normaliser:
     def _message(self, value: object) -> str:
         if isinstance(value, str):
             return clean(value)
-        return _text_of(value)
+        return text_of(value)
 
     def _name(self, attribute: str) -> str:
         return self._bounded(attribute, MAX_NAME_CHARS)
@@ -326,7 +297,7 @@ class _Normaliser:
         if value is None:
             return ""
         self._note(attribute, value)
-        return clean(_text_of(value)[:max_chars])
+        return clean(text_of(value)[:max_chars])
 
     def _optional_text(self, attribute: str) -> str | None:
         value = self._attributes.get(attribute)
@@ -369,12 +340,12 @@ class _Normaliser:
         ):
             return None
         extra: dict[str, object] | None = None
-        walk: _ExtraWalk | None = None
+        walk: ExtraWalk | None = None
         for key, value in self._attributes.items():
             if key in OWN_ATTRIBUTES:
                 continue
             if walk is None:
-                walk = _ExtraWalk()
+                walk = ExtraWalk()
                 extra = {}
             assert extra is not None
             if walk.spent():
@@ -387,73 +358,19 @@ class _Normaliser:
             value = self._attributes.get(key)
             if value:
                 if walk is None:
-                    walk = _ExtraWalk()
+                    walk = ExtraWalk()
                 if extra is None:
                     extra = {}
                 extra[key] = walk.value(value)
         if self._repaired is not None:
             if walk is None:
-                walk = _ExtraWalk()
+                walk = ExtraWalk()
             if extra is None:
                 extra = {}
             extra["_repaired"] = walk.value(self._repaired)
         if extra is None:
             return None
         return msgspec.json.encode(extra).decode("utf-8")
-
-
-@final
-class _ExtraWalk:
-    """Makes the values of one record's extra attributes fit for JSON."""
-
-    def __init__(self) -> None:
-        self._chars: int = MAX_EXTRA_CHARS
-        self._values: int = MAX_EXTRA_VALUES
-
-    def value(self, value: object) -> object:
-        self._values -= 1
-        if self._values < 0:
-            return CUT
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, str):
-            return self._text(value)
-        if isinstance(value, int):
-            if INT64_MIN <= value <= INT64_MAX:
-                return value
-            return self._text(_text_of(value))
-        if isinstance(value, float):
-            return value if math.isfinite(value) else str(value)
-        if isinstance(value, list):
-            items: list[object] = []
-            for item in value:
-                items.append(self.value(item))
-                if self._values < 0:
-                    break
-            return items
-        if isinstance(value, dict):
-            pairs: dict[str, object] = {}
-            for key, item in value.items():
-                pairs[self._text(key)] = self.value(item)
-                if self._values < 0:
-                    break
-            return pairs
-        return self._text(str(type(value)))
-
-    def spent(self) -> bool:
-        """Tell whether nothing more is to be kept."""
-        return self._values <= 0 or self._chars <= 0
-
-    def name(self, text: str) -> str:
-        """Return the name of an attribute, which counts as text."""
-        return self._text(text[:MAX_NAME_CHARS])
-
-    def _text(self, text: str) -> str:
-        left = self._chars
-        if len(text) > left:
-            text = text[:left] + CUT
-        self._chars = max(0, left - len(text))
-        return clean(text)
 
 
 def _number(text: str) -> int | None:
@@ -465,18 +382,3 @@ def _number(text: str) -> int | None:
         return None
     number = int(stripped)
     return number if INT64_MIN <= number <= INT64_MAX else None
-
-
-def _text_of(value: object) -> str:
-    """Return a bounded text for a value of any plain type."""
-    if isinstance(value, str):
-        return clean(value[:MAX_EXTRA_CHARS])
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value.bit_length() <= MAX_DECIMAL_BITS:
-            return str(value)
-        # Only the first digits are made: a number may have millions.
-        left_out = (value.bit_length() - MAX_DECIMAL_BITS) & ~3
-        return hex(value >> left_out)[:MAX_NAME_CHARS] + CUT
-    if value is None or isinstance(value, (bool, float)):
-        return str(value)
-    return msgspec.json.encode(_ExtraWalk().value(value)).decode("utf-8")

@@ -18,10 +18,10 @@ from collector.record import (
     INT64_MIN,
     RECORD_FIELDS,
     Record,
-    clean,
     level_name,
     normalise,
 )
+from collector.storable import clean
 
 RECEIVED = 1_800_000_000.25
 OWN = list(vars(logging.makeLogRecord({})))

@@ -15,7 +15,8 @@ import msgspec
 
 from collector.addresses import TcpAddress, UnixAddress, parse_address
 from collector.config import parse_level
-from collector.record import OWN_ATTRIBUTES, clean, level_name
+from collector.record import OWN_ATTRIBUTES, level_name
+from collector.storable import clean
 
 CONNECT_SECONDS: Final = 5.0
 CONFIRM_SECONDS: Final = 10.0

@@ -7,7 +7,8 @@ import socket
 from collections import OrderedDict
 from typing import Final
 
-from collector.record import MAX_HOSTNAME_CHARS, clean
+from collector.record import MAX_HOSTNAME_CHARS
+from collector.storable import clean
 
 UNIX_PEER: Final = "unix"
 

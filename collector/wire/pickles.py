@@ -512,6 +512,8 @@ def _set_items(target: object, items: list[object]) -> None:
         if target.pairs is None:
             target.pairs = {}
         mapping = target.pairs
+    elif not items:
+        return  # pickle does not look at what is given nothing
     else:
         raise _malformed("items are set on what is no dictionary")
     position = 0
@@ -531,5 +533,5 @@ def _extend(target: object, items: list[object]) -> None:
         if target.items is None:
             target.items = []
         target.items.extend(items)
-    else:
+    elif items:
         raise _malformed("items are added to what is no list")

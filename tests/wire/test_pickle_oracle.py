@@ -8,7 +8,7 @@ import pickletools
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.errors import DecodeError
@@ -204,6 +204,8 @@ SAFE = st.one_of(
 
 @settings(max_examples=600, deadline=None)
 @given(st.lists(SAFE, max_size=24))
+@example([b")", b"(", b"u"])
+@example([b")", b"(", b"e"])
 def test_whatever_pickle_reads_the_machine_reads_alike(opcodes):
     """Any sequence of opcodes that pickle accepts gives the same value here.
 
