@@ -1,6 +1,5 @@
 """Records to show, outputs to show them on, and what the daemon says meanwhile."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,43 +37,6 @@ def make_record() -> Callable[..., Record]:
         return Record(**{**values, **changes})
 
     return make
-
-
-class Said(list[str]):
-    """Messages, which a test may wait for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._changed = threading.Condition()
-
-    def note(self, message: str) -> None:
-        with self._changed:
-            self.append(message)
-            self._changed.notify_all()
-
-    def wait_for(self, count: int) -> None:
-        """Wait until so many messages have been said."""
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self) >= count, timeout=10)
-
-
-@pytest.fixture
-def said() -> Iterator[Said]:
-    """What the daemon says of itself, one message an item."""
-    messages = Said()
-
-    class Keeper(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            messages.note(record.getMessage())
-
-    own = logging.getLogger("logcollector")
-    keeper = Keeper()
-    level = own.level
-    own.addHandler(keeper)
-    own.setLevel(logging.INFO)
-    yield messages
-    own.removeHandler(keeper)
-    own.setLevel(level)
 
 
 class Gate:

@@ -1,9 +1,7 @@
 """A receiver with a real writer behind it, and what the daemon says meanwhile."""
 
 import asyncio
-import logging
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -14,25 +12,6 @@ from collector.store.database import open_database
 from collector.store.writer import Writer
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    """What the daemon says of itself, one message an item."""
-    messages: list[str] = []
-
-    class Keeper(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            messages.append(record.getMessage())
-
-    own = logging.getLogger("logcollector")
-    keeper = Keeper()
-    level = own.level
-    own.addHandler(keeper)
-    own.setLevel(logging.INFO)
-    yield messages
-    own.removeHandler(keeper)
-    own.setLevel(level)
 
 
 class Parts:

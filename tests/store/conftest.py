@@ -1,9 +1,8 @@
 """Real databases in temporary folders, with a writer that runs on them."""
 
 import asyncio
-import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -44,25 +43,6 @@ def make_record() -> Callable[..., Record]:
         return Record(**{**values, **changes})
 
     return make
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    """What the daemon says of itself, one message an item."""
-    messages: list[str] = []
-
-    class Keeper(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            messages.append(record.getMessage())
-
-    own = logging.getLogger("logcollector")
-    keeper = Keeper()
-    level = own.level
-    own.addHandler(keeper)
-    own.setLevel(logging.INFO)
-    yield messages
-    own.removeHandler(keeper)
-    own.setLevel(level)
 
 
 class Running:

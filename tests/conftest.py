@@ -1,0 +1,55 @@
+"""What all tests share: random tests that repeat, and what the daemon says."""
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+# The same examples each time, so that a change fails for what it changes; new
+# ones are what `make fuzz` looks for.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("searching")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    searching = "fuzz" in config.getoption("markexpr").split(" ")[:1]
+    settings.load_profile("searching" if searching else "repeatable")
+
+
+class Said(list[str]):
+    """Messages, which a test may wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition()
+
+    def note(self, message: str) -> None:
+        with self._changed:
+            self.append(message)
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many messages have been said."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self) >= count, timeout=10)
+
+
+@pytest.fixture
+def said() -> Iterator[Said]:
+    """What the daemon says of itself, one message an item."""
+    messages = Said()
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.note(record.getMessage())
+
+    own = logging.getLogger("logcollector")
+    keeper = Keeper()
+    level = own.level
+    own.addHandler(keeper)
+    own.setLevel(logging.INFO)
+    yield messages
+    own.removeHandler(keeper)
+    own.setLevel(level)
