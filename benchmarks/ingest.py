@@ -17,9 +17,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,8 +26,9 @@ from pathlib import Path
 
 import machine
 import report
+from console import default_folder, positive, run_to_end, say
 from frames import FrameFile, write_frames
-from processes import BenchmarkError, version
+from processes import version
 from trials import Latency, Outcome, run_daemon, run_floor, run_latency, run_rival
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,13 +67,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if unknown := set(options.only) - set(TRIALS):
         parser.error(f"no such trial: {', '.join(sorted(unknown))}")
     return options
-
-
-def positive(text: str) -> int:
-    """Return a whole number above 0."""
-    if (number := int(text)) < 1:
-        raise ValueError(text)
-    return number
 
 
 def find_versions(folder: Path, options: argparse.Namespace) -> list[tuple[str, str]]:
@@ -150,11 +141,6 @@ def show(
         print("".join(f"\n- {note}" for note in notes))
 
 
-def say(text: str, end: str = "\n") -> None:
-    """Tell the progress on standard error."""
-    print(text, end=end, file=sys.stderr, flush=True)
-
-
 def run(options: argparse.Namespace) -> None:
     """Make the frames, measure and print."""
     with tempfile.TemporaryDirectory(
@@ -173,26 +159,5 @@ def run(options: argparse.Namespace) -> None:
     show(facts, figures, markdown=options.markdown)
 
 
-def default_folder() -> str | None:
-    """Return /var/tmp, which is on a disk where /tmp may not be."""
-    return "/var/tmp" if os.access("/var/tmp", os.W_OK) else None
-
-
-def main() -> int:
-    """Run the benchmark and return the exit status."""
-    options = parse(sys.argv[1:])
-    # So that a terminated benchmark ends its processes and removes its files.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        run(options)
-    except (BenchmarkError, OSError, sqlite3.Error, subprocess.SubprocessError) as why:
-        say(f"\nthe benchmark failed: {why}")
-        return 1
-    except KeyboardInterrupt:
-        say("\ninterrupted")
-        return 130
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_to_end(partial(run, parse(sys.argv[1:]))))

@@ -105,10 +105,20 @@ class Child:
 class Daemon:
     """`collector serve` in a folder of its own, on a free port."""
 
-    def __init__(self, folder: Path, emit: str, source: Path | None) -> None:
-        """Prepare; with `source`, the package is imported from there."""
+    def __init__(
+        self,
+        folder: Path,
+        emit: str,
+        source: Path | None = None,
+        *,
+        database: Path | None = None,
+    ) -> None:
+        """Prepare; with `source`, the package is imported from there.
+
+        Without `database` it makes one in the folder.
+        """
         self.folder = folder
-        self.database = folder / "logs.sqlite"
+        self.database = database or folder / "logs.sqlite"
         self.port = 0
         self._emit = emit
         self._source = source

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from frames import FrameFile
 from processes import HERE, BenchmarkError, Child, Daemon, usage
+from sizes import count_lines, size, unindexed_bytes
 
 # Looking costs the writer nothing but a little of a core: one seek each.
 BURST_POLL_SECONDS = 0.010
@@ -73,33 +74,44 @@ def run_daemon(
     connections: int = 1,
     to_file: bool = False,
     source: Path | None = None,
+    database: Path | None = None,
 ) -> Outcome:
     """Send the frames to a daemon and wait until all are committed.
 
     With a file to write lines to, the time ends when the last record is
-    committed and the last line is written.
+    committed and the last line is written. With `database` they are added to
+    what it holds, else to a new one; what is stored is then not measured.
     """
     output = folder / "lines.log"
     count = frames.records
     with ExitStack() as stack:
         daemon = stack.enter_context(
-            Daemon(folder, str(output) if to_file else "none", source)
+            Daemon(
+                folder, str(output) if to_file else "none", source, database=database
+            )
         )
         senders = start_senders(stack, daemon.port, frames, count, connections)
         with closing(open_reader(daemon.database)) as reader:
+            held = last_id(reader)
             idle = usage(daemon.pid)
             before = time.perf_counter()
             for sender in senders:
                 sender.say("go")
-            seen = watch(daemon, reader, count, BURST_POLL_SECONDS, time.perf_counter)
+            seen = watch(
+                daemon,
+                reader,
+                range(held, held + count),
+                BURST_POLL_SECONDS,
+                time.perf_counter,
+            )
         committed = seen[-1][0]
         written = wait_settled(output, committed) if to_file else committed
         busy = usage(daemon.pid)
         for sender in senders:
             sender.finish()
         stop_seconds = daemon.stop()
-        stored = size(daemon.database)
-        check_count(daemon, count)
+        check_count(daemon, range(held, held + count))
+        stored = None if database else unindexed_bytes(daemon.database)
     return Outcome(
         records=count,
         seconds=written - before,
@@ -123,10 +135,10 @@ def run_latency(folder: Path, rate: float, seconds: float) -> Latency:
         expect_ready(sender)
         with closing(open_reader(daemon.database)) as reader:
             sender.say("go")
-            seen = watch(daemon, reader, count, LATENCY_POLL_SECONDS, time.time)
+            seen = watch(daemon, reader, range(count), LATENCY_POLL_SECONDS, time.time)
         sender.finish()
         daemon.stop()
-        check_count(daemon, count)
+        check_count(daemon, range(count))
         with closing(open_reader(daemon.database)) as reader:
             rows = reader.execute("SELECT id, created FROM logs ORDER BY id").fetchall()
     waits = []
@@ -203,29 +215,35 @@ def open_reader(database: Path) -> sqlite3.Connection:
 def watch(
     daemon: Daemon,
     reader: sqlite3.Connection,
-    count: int,
+    ids: range,
     interval: float,
     clock: Callable[[], float],
 ) -> list[tuple[float, int]]:
-    """Look until that many records are committed.
+    """Look until the last id has gone from the range's start to its stop.
 
     Return when each new last id was first seen, with the id.
     """
     seen: list[tuple[float, int]] = []
-    last = 0
+    last = ids.start
     moved = time.monotonic()
-    while last < count:
-        [(found,)] = reader.execute("SELECT max(id) FROM records").fetchall()
-        if found is not None and found > last:
+    while last < ids.stop:
+        found = last_id(reader)
+        if found > last:
             last = found
             seen.append((clock(), last))
             moved = time.monotonic()
         elif not daemon.running:
-            raise daemon.error(f"is gone after {last} of {count} records")
+            raise daemon.error(f"is gone after record {last} of {ids.stop}")
         elif time.monotonic() - moved > STALL_SECONDS:
-            raise daemon.error(f"has stalled after {last} of {count} records")
+            raise daemon.error(f"has stalled after record {last} of {ids.stop}")
         time.sleep(interval)
     return seen
+
+
+def last_id(reader: sqlite3.Connection) -> int:
+    """Return the id of the last record, 0 without any."""
+    [(found,)] = reader.execute("SELECT max(id) FROM records").fetchall()
+    return found or 0
 
 
 def wait_settled(output: Path, since: float) -> float:
@@ -243,33 +261,16 @@ def wait_settled(output: Path, since: float) -> float:
     return grown
 
 
-def companions(path: Path) -> list[Path]:
-    """Return the file and those whose names begin with its name.
+def check_count(daemon: Daemon, ids: range) -> None:
+    """Raise BenchmarkError unless as many records were stored, without gaps.
 
-    These are a database's log, or the older parts of a rotated output.
-    """
-    return list(path.parent.glob(f"{path.name}*"))
-
-
-def size(path: Path) -> int:
-    """Return the bytes in the file and its companions."""
-    return sum(part.stat().st_size for part in companions(path))
-
-
-def count_lines(path: Path) -> int:
-    """Return the lines in the file and its companions."""
-    return sum(part.read_bytes().count(b"\n") for part in companions(path))
-
-
-def check_count(daemon: Daemon, count: int) -> None:
-    """Raise BenchmarkError unless that many records are stored, and no gaps.
-
+    The range is from the last id before the trial to the last one after it.
     With gaps between the ids, the last id would not have told when all were
     committed.
     """
     with closing(open_reader(daemon.database)) as reader:
         [(stored, last)] = reader.execute(
-            "SELECT count(*), max(id) FROM records"
+            "SELECT count(*), max(id) FROM records WHERE id > ?", [ids.start]
         ).fetchall()
-    if stored != count or last != count:
-        raise daemon.error(f"stored {stored} of {count} records, up to id {last}")
+    if stored != len(ids) or last != ids.stop:
+        raise daemon.error(f"stored {stored} of {len(ids)} records, up to id {last}")

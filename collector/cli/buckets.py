@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -43,10 +42,7 @@ class Buckets:
         """Return the longest rollups, of UTC, that fit into these buckets."""
         if self.zone is UTC and self.seconds % DAY == 0:
             return DAY
-        offset = datetime.now(self.zone).utcoffset() or timedelta()
-        if self.seconds % HOUR == 0 and offset.total_seconds() % HOUR == 0:
-            return HOUR
-        return MINUTE
+        return HOUR if self.seconds % HOUR == 0 and self._has_whole_hours() else MINUTE
 
     def start(self, epoch: int) -> int:
         """Return the epoch second at which the bucket of a moment begins.
@@ -62,10 +58,15 @@ class Buckets:
                 first = date.fromordinal((day - 1) // days * days + 1)
                 midnight = datetime.combine(first, time(), self.zone)
                 return int(midnight.timestamp())
-            offset = int((local.utcoffset() or timedelta()).total_seconds())
+            second = (local.hour * 60 + local.minute) * 60 + local.second
+            wall = datetime.combine(local, time(), self.zone) + timedelta(
+                seconds=second // self.seconds * self.seconds
+            )
+            # An hour that comes twice is two buckets, and part of one longer one.
+            fold = local.fold if self.seconds <= HOUR else 0
+            return int(wall.replace(fold=fold).timestamp())
         except (ValueError, OverflowError, OSError):
             return epoch
-        return (epoch + offset) // self.seconds * self.seconds - offset
 
     def label(self, start: int) -> str:
         """Return when a bucket begins, as short as is clear."""
@@ -73,9 +74,12 @@ class Buckets:
             local = datetime.fromtimestamp(start, self.zone)
         except (ValueError, OverflowError, OSError):
             return str(start)
-        suffix = "Z" if self.zone is UTC else ""
         if self.seconds >= DAY:
             return f"{local:%Y-%m-%d %a}"
+        comes_twice = (
+            local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
+        )
+        suffix = "Z" if self.zone is UTC else f"{local:%z}" if comes_twice else ""
         return f"{local:%Y-%m-%d %H:%M}{suffix}"
 
     def filled(self, starts: list[int]) -> list[int]:
@@ -90,8 +94,25 @@ class Buckets:
                 filled.update(self._between(first, last))
         return sorted(filled)
 
+    def _has_whole_hours(self) -> bool:
+        # Now is not enough: some zones were, or are half of the year, off by
+        # half an hour.
+        until = int(datetime.now(UTC).timestamp()) + 364 * DAY
+        offsets = {
+            datetime.fromtimestamp(moment, self.zone).utcoffset() or timedelta()
+            for moment in range(0, until, 28 * DAY)
+        }
+        return all(offset.total_seconds() % HOUR == 0 for offset in offsets)
+
     def _between(self, first: int, last: int) -> Iterator[int]:
-        # A step may be an hour longer or shorter where the clock is changed.
-        steps = math.ceil((last - first) / self.seconds)
-        for step in range(1, steps):
-            yield self.start(first + step * self.seconds + min(HOUR, self.seconds) // 2)
+        start = first
+        while (start := self._following(start)) < last:
+            yield start
+
+    def _following(self, start: int) -> int:
+        # A bucket may be longer where the clock is put back.
+        return next(
+            following
+            for more in range(0, DAY + 1, HOUR // 2)
+            if (following := self.start(start + self.seconds + more)) > start
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ COMPLETE_SECONDS: Final = 1.0
 MOST_NAMES: Final = 200
 
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+_OPERATORS: Final = (":", "=", "!=", ">", ">=", "<", "<=")
 _SCRIPTS: Final = {
     "bash": 'eval "$(_LOGCOLLECTOR_COMPLETE=bash_source logcollector)"',
     "zsh": 'eval "$(_LOGCOLLECTOR_COMPLETE=zsh_source logcollector)"',
@@ -56,15 +58,37 @@ def logger_names(database: Path | None, incomplete: str) -> list[str]:
     return []
 
 
-def query_words(database: Path | None, incomplete: str) -> list[str]:
-    """Return what a word of a query may become."""
+def level_names(incomplete: str) -> list[str]:
+    """Return the names of levels that begin so."""
+    return [name for name in _LEVELS if name.startswith(incomplete.lower())]
+
+
+def query_words(
+    database: Path | None, before: Sequence[str], incomplete: str
+) -> list[str]:
+    """Return what a word of a query may become; `before` are the words before it.
+
+    Bash takes an operator for a word, and completes only what is behind it.
+    """
+    hidden = ""
+    if incomplete in _OPERATORS and before:
+        hidden, incomplete = before[-1] + incomplete, ""
+    elif len(before) > 1 and before[-1] in _OPERATORS:
+        hidden = before[-2] + before[-1]
+    words = _words(database, hidden + incomplete)
+    return [word.removeprefix(hidden) for word in words]
+
+
+def _words(database: Path | None, incomplete: str) -> list[str]:
     from collector.query.fields import FIELD_NAMES
 
     for prefix in ("logger:", "logger=", "level:", "level>=", "level="):
         if incomplete.startswith(prefix):
             rest = incomplete.removeprefix(prefix)
-            names: tuple[str, ...] = _LEVELS
-            if prefix.startswith("logger"):
-                names = tuple(logger_names(database, rest))
-            return [prefix + name for name in names if name.startswith(rest)]
+            names = (
+                logger_names(database, rest)
+                if prefix.startswith("logger")
+                else level_names(rest)
+            )
+            return [prefix + name for name in names]
     return [f"{name}:" for name in FIELD_NAMES if name.startswith(incomplete)]

@@ -11,7 +11,7 @@ import click
 
 from collector.cli.reading import database_path
 from collector.errors import ReadError
-from collector.store.reader import connect, explained
+from collector.store.reader import FAULTS, connect, explained
 from collector.store.search_index import create_index, index_some, remaining
 
 # Records of one transaction: the daemon, if it runs, waits no longer than this.
@@ -60,6 +60,6 @@ def reindex(database: Path | None) -> None:
                     now = index_some(connection, STEP_RECORDS)
                     progress.update(max(0, left - now))
                     left = now
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise explained(path, error) from None
     click.echo(f"{path}: indexed", err=True)

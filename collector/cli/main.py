@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -107,8 +109,27 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
-    # A terminal that can't show a character must not end the command.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    _prepare_streams()
+    try:
+        try:
+            cli(prog_name="logcollector")
+        finally:
+            # Not at the interpreter's end, where it can only say so and go on.
+            sys.stdout.flush()
+    except OSError as error:
+        # What is still to be written is given up.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            click.echo(f"logcollector: {error}", err=True)
+        sys.exit(1)
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # It was closed when the process was started.
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            # A terminal that can't show a character must not end the command.
             stream.reconfigure(errors="backslashreplace")
-    cli(prog_name="logcollector")

@@ -80,6 +80,7 @@ def command(
             for row in rows:
                 last_id = row.id
                 shown += 1
+                progress.clear()
                 yield row
 
         rows: Iterable[LogRow] = counted(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import io
+import json
+import math
 import os
 import shutil
 import sys
@@ -45,6 +49,19 @@ class Reading:
     needles: tuple[str, ...]
 
 
+class Seconds(click.FloatRange):
+    """A length of time: a number, and not `nan`, which is in every range."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Return the seconds that a text stands for."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a valid number.", param, ctx)
+        return seconds
+
+
 class QueryCommand(click.Command):
     """A command whose arguments are a query, which may begin with a minus."""
 
@@ -71,7 +88,7 @@ def reading_options(
     """
     # The last one comes first in --help.
     options = [
-        click.option("--timeout", type=click.FloatRange(0, min_open=True), default=60.0,
+        click.option("--timeout", type=Seconds(0, min_open=True), default=60.0,
                      show_default=True, metavar="SECONDS",
                      help="Give up a search after so long."),
         click.option("--no-color", is_flag=True, help="No colours on a terminal."),
@@ -86,7 +103,7 @@ def reading_options(
         click.option("--host", metavar="NAME", help="Only of this host (* for any)."),
         click.option("--logger", metavar="NAME", shell_complete=complete_logger,
                      help="Only of this logger and those below it."),
-        click.option("--level", "-l", metavar="LEVEL",
+        click.option("--level", "-l", metavar="LEVEL", shell_complete=complete_level,
                      help="Only of this level or above."),
         click.option("--db", "database", type=click.Path(path_type=Path),
                      metavar="FILE", help="The database.  [default: as in the "
@@ -126,6 +143,8 @@ def reading_options(
                 ("--since", "since", ":", since),
                 ("--until", "until", ":", until),
             ]
+            if output_format in ("json", "jsonl"):
+                _write_json_escapes()
             terminal = sys.stdout.isatty()
             reading = Reading(
                 database=database_path(database),
@@ -218,27 +237,51 @@ def _terminal_has_colors() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-@contextmanager
-def progress_line() -> Iterator[Callable[[int, int], None]]:
-    """Give what tells on stderr how far a search is, once it takes long."""
-    begun = time.monotonic()
-    shown = False
-    said = ""
+def _write_json_escapes() -> None:
+    """Have characters that stdout's encoding lacks written as JSON escapes."""
+    codecs.register_error("logcollector.json", _json_escape)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="logcollector.json")
 
-    def tell(done: int, total: int) -> None:
-        nonlocal shown, said
-        if not sys.stderr.isatty() or time.monotonic() - begun < SAY_PROGRESS_SECONDS:
+
+def _json_escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+class ProgressLine:
+    """A line on stderr that says how far a search is, once it takes long."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._shown = ""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say that so much is done."""
+        late = time.monotonic() - self._begun >= SAY_PROGRESS_SECONDS
+        if not late or not sys.stderr.isatty():
             return
         text = f"searching: {done / max(1, total):.0%} of {total:,} records"
-        if text != said:
+        if text != self._shown:
             click.echo(f"\r{text}\x1b[K", err=True, nl=False)
-            shown, said = True, text
+            self._shown = text
 
-    try:
-        yield tell
-    finally:
-        if shown:
+    def clear(self) -> None:
+        """Take the line back, before anything else is written."""
+        if self._shown:
             click.echo("\r\x1b[K", err=True, nl=False)
+            self._shown = ""
+
+
+@contextmanager
+def progress_line() -> Iterator[ProgressLine]:
+    """Give what tells on stderr how far a search is, and clear it at the end."""
+    line = ProgressLine()
+    try:
+        yield line
+    finally:
+        line.clear()
 
 
 def complete_logger(
@@ -250,10 +293,20 @@ def complete_logger(
     return logger_names(ctx.params.get("database"), incomplete)
 
 
+def complete_level(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the names of levels that begin so."""
+    from collector.cli.completion import level_names
+
+    return level_names(incomplete)
+
+
 def complete_query(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[str]:
     """Return fields, levels and loggers that a word of a query may become."""
     from collector.cli.completion import query_words
 
-    return query_words(ctx.params.get("database"), incomplete)
+    before = tuple(ctx.params.get("words") or ())
+    return query_words(ctx.params.get("database"), before, incomplete)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -13,9 +14,10 @@ from collector.cli.reading import QueryCommand, Reading, progress_line, reading_
 from collector.cli.rendering.comma_separated import csv_line
 from collector.cli.rendering.counts_table import CountRow, counts_table
 from collector.cli.rendering.histogram import Bucket, histogram
+from collector.cli.rendering.json_documents import escaped
 from collector.cli.rendering.levels import LevelGroup, level_group
 from collector.query.extras import extra_label
-from collector.query.fields import FIELD_NAMES
+from collector.query.fields import FIELD_NAMES, MAX_PATH_KEYS
 from collector.store.reader import Deadline, Reader, open_reader
 from collector.store.search import Progress, time_span
 from collector.store.stats import (
@@ -41,6 +43,9 @@ KEYS: Final = {
     "host": ("host",),
     "process": ("host", "process", "pid"),
 }
+# And what is told of a group, or of a piece of time.
+GROUP_NUMBERS: Final = ("count", "share", "levels", "first", "last")
+TIME_COLUMNS: Final = ("start", "label", "count", "levels")
 TIMES: Final = {"minute": MINUTE, "hour": HOUR, "day": DAY}
 
 
@@ -76,14 +81,20 @@ def command(*, reading: Reading, by: str | None, limit: int) -> None:
             text = (
                 tally.drawn(counted, buckets)
                 if reading.format in ("text", "table")
-                else written(tally.time_objects(counted, buckets), reading.format)
+                else written(
+                    tally.time_objects(counted, buckets), TIME_COLUMNS, reading.format
+                )
             )
         else:
             groups = tally.by_name(by)
             text = (
                 tally.table(by, groups, limit)
                 if reading.format in ("text", "table")
-                else written(tally.objects(by, groups, limit), reading.format)
+                else written(
+                    tally.objects(by, groups, limit),
+                    (*key_names(by), *GROUP_NUMBERS),
+                    reading.format,
+                )
             )
     sys.stdout.write(text)
 
@@ -131,6 +142,10 @@ class Tally:
         grouping = GROUPINGS.get(by)
         if grouping is None:
             path = by.removeprefix("extra.")
+            if not path or path.count(".") >= MAX_PATH_KEYS:
+                raise click.UsageError(
+                    f"--by: expected a name of 1 to {MAX_PATH_KEYS} parts"
+                )
             if path == by and by.lower() in {name.lower() for name in FIELD_NAMES}:
                 known = ", ".join([*GROUPINGS, *TIMES])
                 raise click.UsageError(
@@ -192,7 +207,7 @@ class Tally:
             for group in shown
         ]
         headings = {"callsite": ("file:line", "function", "logger")}.get(
-            by, KEYS.get(by, (by,))
+            by, key_names(by)
         )
         text = counts_table(
             rows,
@@ -214,7 +229,7 @@ class Tally:
         total = sum(group.count for group in groups)
         return [
             {
-                **dict(zip(KEYS.get(by, (by,)), group.key, strict=True)),
+                **dict(zip(key_names(by), group.key, strict=True)),
                 "count": group.count,
                 "share": round(group.count / total, 6),
                 "levels": named_levels(group),
@@ -227,6 +242,12 @@ class Tally:
     def _times(self, groups: list[Group]) -> dict[int, float]:
         ids = [each for group in groups for each in (group.first_id, group.last_id)]
         return created_times(self._reader, ids)
+
+
+def key_names(by: str) -> tuple[str, ...]:
+    """Return what the columns of a group's key are called."""
+    # A key of extra must not take the place of a number.
+    return KEYS.get(by, (f"extra.{by}" if by in GROUP_NUMBERS else by,))
 
 
 def by_level(group: Group) -> dict[LevelGroup, int]:
@@ -252,19 +273,19 @@ def names_of(by: str, group: Group) -> tuple[str, ...]:
     return tuple("-" if part is None else str(part) for part in group.key)
 
 
-def written(objects: list[dict[str, Any]], output_format: str) -> str:
-    """Return plain objects as JSON, JSON lines or CSV."""
+def written(
+    objects: list[dict[str, Any]], columns: Sequence[str], output_format: str
+) -> str:
+    """Return plain objects, which have these columns, as JSON, JSON lines or CSV."""
     if output_format == "json":
-        return msgspec.json.format(msgspec.json.encode(objects)).decode() + "\n"
+        whole = escaped(msgspec.json.encode(objects).decode())
+        return msgspec.json.format(whole) + "\n"
     if output_format == "jsonl":
-        return "".join(msgspec.json.encode(each).decode() + "\n" for each in objects)
-    flat = [
-        {key: value for key, value in each.items() if key != "levels"}
-        for each in objects
-    ]
-    lines: list[list[object]] = [list(flat[0])] if flat else []
-    lines += [list(each.values()) for each in flat]
-    return "".join(map(csv_line, lines))
+        lines = (escaped(msgspec.json.encode(each).decode()) for each in objects)
+        return "".join(f"{line}\n" for line in lines)
+    flat = [column for column in columns if column != "levels"]
+    rows = [[each[column] for column in flat] for each in objects]
+    return "".join(map(csv_line, [flat, *rows]))
 
 
 def draws_unicode() -> bool:

@@ -12,6 +12,7 @@ import click
 from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
 from collector.cli.showing import Screen
 from collector.errors import NoSuchDatabase
+from collector.query.log_row import LogRow
 from collector.query.tree import Everything
 from collector.store.follow import Cursor
 from collector.store.reader import Deadline, open_reader
@@ -19,6 +20,8 @@ from collector.store.search import Search
 
 # How often to look whether something was committed: one system call or two.
 LOOK_SECONDS: Final = 0.1
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command(cls=QueryCommand)
@@ -42,25 +45,19 @@ def command(*, reading: Reading, lines: int, follow: bool) -> None:
     """
     stopped = threading.Event()
     if follow:
-        _stop_on_signals(stopped)
+        for number in SIGNALS:
+            signal.signal(number, signal.default_int_handler)
     screen = Screen(reading)
     cursor = Cursor(reading.database)
-    last_id = 0
+    rows: list[LogRow] = []
     try:
-        last_id = cursor.skip_to_end()
-    except NoSuchDatabase:
-        if not follow or reading.database.exists():
+        rows = _newest(cursor, reading, lines, follow=follow)
+        if follow:
+            _stop_on_signals(stopped)
+    except KeyboardInterrupt:
+        if not follow:
             raise
-        click.echo(f"{reading.database}: not there yet, waiting for it", err=True)
-    if last_id and lines:
-        with (
-            open_reader(reading.database, Deadline(reading.timeout_seconds)) as reader,
-            progress_line() as progress,
-        ):
-            search = Search(reader, reading.node, before=last_id + 1, progress=progress)
-            rows = list(search.rows(newest_first=True, limit=lines))
-    else:
-        rows = []
+        stopped.set()
     screen.begin()
     try:
         screen.add(reversed(rows))
@@ -69,6 +66,27 @@ def command(*, reading: Reading, lines: int, follow: bool) -> None:
     finally:
         screen.end()
         cursor.close()
+
+
+def _newest(
+    cursor: Cursor, reading: Reading, lines: int, *, follow: bool
+) -> list[LogRow]:
+    """Put the cursor behind the newest records; return so many, newest first."""
+    try:
+        last_id = cursor.skip_to_end()
+    except NoSuchDatabase:
+        if not follow or reading.database.exists():
+            raise
+        click.echo(f"{reading.database}: not there yet, waiting for it", err=True)
+        return []
+    if not last_id or not lines:
+        return []
+    with (
+        open_reader(reading.database, Deadline(reading.timeout_seconds)) as reader,
+        progress_line() as progress,
+    ):
+        search = Search(reader, reading.node, before=last_id + 1, progress=progress)
+        return list(search.rows(newest_first=True, limit=lines))
 
 
 def _follow(
@@ -93,5 +111,5 @@ def _stop_on_signals(stopped: threading.Event) -> None:
             raise KeyboardInterrupt
         stopped.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, stop)

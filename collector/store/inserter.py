@@ -9,6 +9,7 @@ from typing import Any, Final
 from collector.record import Record
 from collector.store.backlog import Batch
 from collector.store.rejects import Reject
+from collector.store.rolling_up import roll_up_sql
 from collector.store.rows import (
     CALL_SITE_COLUMNS,
     ORIGIN_COLUMNS,
@@ -17,7 +18,6 @@ from collector.store.rows import (
     insert_records_sql,
     row_parameters,
 )
-from collector.store.schema import add_rollups_sql
 from collector.store.transaction import transaction
 
 # Rows of one INSERT: few sizes, so that SQLite keeps each statement prepared.
@@ -28,7 +28,7 @@ ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32, 8, 1)
 KEYS_PER_STATEMENT: Final = 100
 
 _INSERTS: Final = {rows: insert_records_sql(rows) for rows in ROWS_PER_STATEMENT}
-_ADD_ROLLUPS: Final = add_rollups_sql("?")
+_ROLL_UP: Final = roll_up_sql("?")
 _REJECT_COLUMNS: Final = tuple(Reject.__dataclass_fields__)
 _INSERT_REJECT: Final = (
     f"INSERT INTO rejects ({','.join(_REJECT_COLUMNS)}) "
@@ -81,7 +81,8 @@ class Inserter:
                 connection.execute(_INSERTS[rows], values)
                 start += rows
         # In SQL, as there the interpreter lock is not held.
-        connection.execute(_ADD_ROLLUPS, [last_id or 0])
+        for sql in _ROLL_UP:
+            connection.execute(sql, [last_id or 0] if "?" in sql else [])
 
     def _intern(self, connection: sqlite3.Connection, missing: Missing) -> None:
         """Store new values and learn the ids of all that are missing."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,11 @@ BUSY_SECONDS: Final = 2.0
 
 # SQLite's steps between two looks at the clock: some milliseconds.
 STEPS_PER_CHECK: Final = 50_000
+
+
+# What the sqlite3 module raises; the second for a message of SQLite that quotes
+# a damaged schema.
+FAULTS: Final = (sqlite3.Error, UnicodeDecodeError)
 
 
 class Deadline:
@@ -60,16 +66,33 @@ class Reader:
         self._connection = connection
         self._path = path
         self.deadline: Final = deadline
+        self._interrupted = False
         connection.set_progress_handler(
-            lambda: deadline.seconds_left() <= 0, STEPS_PER_CHECK
+            self._noticing(lambda: deadline.seconds_left() <= 0), STEPS_PER_CHECK
         )
 
     def register(self, functions: Iterable[Function]) -> None:
         """Make functions of a query known to SQLite."""
         for function in functions:
             self._connection.create_function(
-                function.name, function.arguments, function.call, deterministic=True
+                function.name,
+                function.arguments,
+                self._noticing(function.call),
+                deterministic=True,
             )
+
+    def _noticing(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what does the same; Ctrl-C in it ends the search as that."""
+
+        # SQLite makes an error of its own of whatever is raised in here.
+        def noticing(*values: object) -> Any:
+            try:
+                return call(*values)
+            except KeyboardInterrupt:
+                self._interrupted = True
+                raise
+
+        return noticing
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Return all rows of a statement, which ends its read transaction.
@@ -87,7 +110,9 @@ class Reader:
                 # Text in a damaged database that is no UTF-8: slower from now on.
                 self._connection.text_factory = _decoded
                 return self._connection.execute(sql, parameters).fetchall()
-        except (sqlite3.Error, MemoryError, OverflowError) as error:
+        except (*FAULTS, MemoryError, OverflowError) as error:
+            if self._interrupted:
+                raise KeyboardInterrupt from None
             # Whatever a deadline interrupts fails for some other reason.
             self.deadline.check()
             raise explained(self._path, error) from None
@@ -137,26 +162,37 @@ def open_reader(path: Path, deadline: Deadline) -> Iterator[Reader]:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Return a read-only connection to a database of ours, in today's schema."""
-    if not path.exists():
-        raise NoSuchDatabase(
-            f"{path}: there is no such database; name one with --db, or collect "
-            "some records first: logcollector serve --db ..."
-        )
-    if path.is_dir():
-        raise NoSuchDatabase(f"{path}: this is a folder; name a database with --db")
+    _check_file(path)
     try:
         connection = _connected(path)
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise explained(path, error) from None
     try:
         _check_schema(connection, path)
-    except sqlite3.Error as error:
+    except FAULTS as error:
         connection.close()
         raise explained(path, error) from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_file(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise explained(path, error) from None
+    except (OSError, ValueError):
+        raise NoSuchDatabase(
+            f"{path}: there is no such database; name one with --db, or collect "
+            "some records first: logcollector serve --db ..."
+        ) from None
+    if stat.S_ISDIR(mode):
+        raise NoSuchDatabase(f"{path}: this is a folder; name a database with --db")
+    if not stat.S_ISREG(mode):
+        # A pipe would be waited for.
+        raise NoSuchDatabase(f"{path}: this is no file; name a database with --db")
 
 
 def _connected(path: Path) -> sqlite3.Connection:
@@ -214,6 +250,8 @@ def explained(path: Path, error: BaseException) -> ReadError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
         return NoSuchDatabase(f"{path}: not a database; name another with --db")
+    if isinstance(error, UnicodeDecodeError):
+        error, code = sqlite3.DatabaseError("malformed schema"), sqlite3.SQLITE_CORRUPT
     hint = {
         sqlite3.SQLITE_CORRUPT: "it is damaged; the sqlite3 shell's .recover may save "
         "what is left of it",

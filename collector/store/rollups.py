@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from collector.store.reader import Reader
-from collector.store.schema import DAY, HOUR, MINUTE
+from collector.store.rolling_up import DAY, HOUR, MINUTE
 
 # The year 10000, after which no record can be.
 END_OF_TIME: Final = 253402300800

@@ -13,10 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-# The lengths of rollups: a minute, an hour, a day.
-MINUTE: Final = 60
-HOUR: Final = 3600
-DAY: Final = 86400
+from collector.store.rolling_up import roll_up_sql
 
 # "LogC": tells our files from other programs' (PRAGMA application_id).
 APPLICATION_ID: Final = 0x4C6F6743
@@ -28,31 +25,6 @@ class Migration:
 
     number: int
     sql: str
-
-
-def add_rollups_sql(above_id: str) -> str:
-    """Return the statement that adds records to the rollups.
-
-    `above_id` is an SQL expression: all records with greater ids are added.
-    """
-    coarser = " ".join(
-        f"UNION ALL SELECT {seconds}, start / {seconds} * {seconds}, call_site_id, "
-        "sum(count), min(first_id), max(last_id) FROM minutes GROUP BY 2, 3"
-        for seconds in (HOUR, DAY)
-    )
-    return f"""
-WITH minutes(start, call_site_id, count, first_id, last_id) AS (
-    SELECT CAST(created AS INTEGER) / {MINUTE} * {MINUTE}, call_site_id,
-        count(*), min(id), max(id)
-    FROM records WHERE id > {above_id} GROUP BY 1, 2
-)
-INSERT INTO rollups
-SELECT {MINUTE}, start, call_site_id, count, first_id, last_id
-FROM minutes WHERE true {coarser}
-ON CONFLICT DO UPDATE SET
-    count = count + excluded.count,
-    first_id = min(first_id, excluded.first_id),
-    last_id = max(last_id, excluded.last_id)"""
 
 
 # The time of receipt is stored as its distance from the time of creation,
@@ -138,8 +110,10 @@ JOIN origins AS o ON o.id = r.origin_id;
 
 # Rollups count the records of each minute, hour and day (of UTC, by the time
 # of creation) and call site. Records are found again by their ids: first_id
-# and last_id bound them, also where they came late. A search index may or may
-# not be there; search_state says up to which id it holds everything.
+# and last_id bound them, also where they came late. The same by level alone is
+# for histograms: a minute has a hundred call sites, and few levels. A search
+# index may or may not be there; search_state says up to which id it holds
+# everything.
 _SECOND: Final = """
 CREATE TABLE rollups (
     seconds INTEGER NOT NULL,
@@ -149,6 +123,16 @@ CREATE TABLE rollups (
     first_id INTEGER NOT NULL,
     last_id INTEGER NOT NULL,
     PRIMARY KEY (seconds, start, call_site_id)
+) {strict_comma} WITHOUT ROWID;
+
+CREATE TABLE level_rollups (
+    seconds INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    levelno INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    first_id INTEGER NOT NULL,
+    last_id INTEGER NOT NULL,
+    PRIMARY KEY (seconds, start, levelno)
 ) {strict_comma} WITHOUT ROWID;
 
 CREATE TABLE search_state (
@@ -161,7 +145,7 @@ INSERT INTO search_state VALUES (1, 0);
 
 MIGRATIONS: Final = (
     Migration(1, _FIRST),
-    Migration(2, _SECOND + add_rollups_sql("0") + ";\n"),
+    Migration(2, ";".join((_SECOND, *roll_up_sql("0"), ""))),
 )
 
 SCHEMA_VERSION: Final = MIGRATIONS[-1].number

@@ -18,7 +18,7 @@ from collector.query.log_row import LogRow
 from collector.query.narrowing import call_site_part, id_bounds, time_bounds
 from collector.query.sql import condition
 from collector.query.tree import Node
-from collector.query.trigrams import trigrams
+from collector.query.trigrams import Commonness, trigrams
 from collector.store import rollups
 from collector.store.reader import Reader
 
@@ -26,11 +26,14 @@ from collector.store.reader import Reader
 SCANNED_IDS: Final = 500_000
 INDEXED_IDS: Final = 5_000_000
 
+# How common a piece is is told from the newest records.
+SAMPLED_IDS: Final = 5_000
+
 # Rows of one statement that fetches found records.
 FETCHED_ROWS: Final = 500
 
-# Call sites that logged less than one in so many records are rare.
-RARE: Final = 50
+# SQLite counts no further.
+MOST_ROWS: Final = 2**63 - 1
 
 _COLUMNS: Final = ",".join(LogRow._fields)
 
@@ -78,7 +81,7 @@ class Search:
 
     def ids(self, *, newest_first: bool, limit: int | None = None) -> Iterator[int]:
         """Yield the ids of matching records in order, `limit` at most."""
-        left = limit
+        left = None if limit is None else min(limit, MOST_ROWS)
         order = "DESC" if newest_first else "ASC"
         for part in self.slices(newest_first=newest_first):
             found = self.select(
@@ -108,8 +111,8 @@ class Search:
         """Yield what has to be looked through, in order and without overlaps."""
         low, high = self._bounds()
         total = high - low + 1
-        pieces = trigrams(self._node)
-        indexed = self._reader.indexed_id() if pieces is not None else 0
+        indexed = self._reader.indexed_id()
+        pieces = trigrams(self._node, self._commonness(indexed)) if indexed else None
         for near, far in self._ranges(low, high, newest_first=newest_first):
             for part in cut(near, far, indexed, pieces, newest_first=newest_first):
                 yield part
@@ -133,6 +136,24 @@ class Search:
             # The index is just being made anew.
             part = Slice(part.low, part.high)
         return self._select(part, statement, values)
+
+    def _commonness(self, indexed: int) -> Commonness:
+        """Return what tells in how many of the newest indexed records a piece is."""
+
+        def commonness(piece: str) -> int:
+            quoted = piece.replace('"', '""')
+            with self._reader.snapshot():
+                if self._reader.indexed_id() < indexed:
+                    return 0
+                return int(
+                    self._reader.value(
+                        "SELECT count(*) FROM search WHERE search MATCH ? "
+                        "AND rowid BETWEEN ? AND ?",
+                        (f'"{quoted}"', indexed - SAMPLED_IDS, indexed),
+                    )
+                )
+
+        return commonness
 
     def _select(
         self,
@@ -184,25 +205,17 @@ class Search:
         """Yield ranges of ids that hold all matches between the bounds."""
         if low > high:
             return
-        sites = self._rare_call_sites()
-        if sites is None or high - low < rollups.FEW_IDS:
+        part = call_site_part(self._node)
+        if part is None or high - low < rollups.FEW_IDS:
             yield low, high
             return
+        sites = call_sites(self._reader, part)
         since, until = time_bounds(self._node)
         for first, last in rollups.id_ranges(
             self._reader, sites, since, until, newest_first=newest_first
         ):
             if max(first, low) <= min(last, high):
                 yield max(first, low), min(last, high)
-
-    def _rare_call_sites(self) -> list[int] | None:
-        """Return the ids of call sites, if the query is for few and rare ones."""
-        part = call_site_part(self._node)
-        if part is None:
-            return None
-        sites = call_sites(self._reader, part)
-        theirs = rollups.call_site_records(self._reader, sites)
-        return sites if theirs * RARE <= rollups.all_records(self._reader) else None
 
 
 def call_sites(reader: Reader, part: Node) -> list[int]:

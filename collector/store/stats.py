@@ -15,7 +15,7 @@ from collector.query.narrowing import call_site_part, is_exact, time_bounds
 from collector.query.tree import Node, Since, Until, every
 from collector.store import rollups
 from collector.store.reader import Reader
-from collector.store.schema import DAY, MINUTE
+from collector.store.rolling_up import DAY, MINUTE
 from collector.store.search import Progress, Search, call_sites
 
 
@@ -43,17 +43,18 @@ GROUPINGS: Final = {
     "process": Grouping("o.hostname, o.processName, o.process", _ORIGIN, None),
 }
 ALL: Final = Grouping("NULL")
+_BY_TIME: Final = "g.detail"
 
 
 def by_time(seconds: int) -> Grouping:
     """Return the grouping by minutes, hours or days of UTC."""
     detail = f"CAST(r.created AS INTEGER) / {seconds} * {seconds}"
-    return Grouping("g.detail", detail, seconds)
+    return Grouping(_BY_TIME, detail, seconds)
 
 
 def by_function(name: str) -> Grouping:
     """Return the grouping by what a function makes of `extra`."""
-    return Grouping("g.detail", f"{name}(CAST(r.extra AS BLOB))", None)
+    return Grouping(_BY_TIME, f"{name}(CAST(r.extra AS BLOB))", None)
 
 
 @dataclass(slots=True)
@@ -130,12 +131,27 @@ def _counts(
     sites = () if part is None else (json.dumps(call_sites(reader, part)),)
     for span in rollups.cover(start, stop, grouping.seconds):
         unit = grouping.seconds
-        inner = (
-            f"SELECT start / {unit} * {unit} AS detail, call_site_id, "
-            "sum(count) AS number, min(first_id) AS first_id, max(last_id) AS last_id "
-            f"FROM rollups WHERE seconds = ? AND start >= ? AND start < ? {only} "
-            "GROUP BY 1, 2"
-        )
+        if part is None and grouping.key == _BY_TIME:
+            yield from reader.rows(
+                "SELECT levelno, sum(count), min(first_id), max(last_id), "
+                f"start / {unit} * {unit} FROM level_rollups "
+                "WHERE seconds = ? AND start >= ? AND start < ? GROUP BY 5, 1",
+                (span.seconds, span.start, span.stop),
+            )
+            continue
+        chosen = f"FROM rollups WHERE seconds = ? AND start >= ? AND start < ? {only}"
+        if span.seconds == unit:
+            # They are one a call site already: SQLite need not sort them twice.
+            inner = (
+                "SELECT start AS detail, call_site_id, count AS number, first_id, "
+                f"last_id {chosen}"
+            )
+        else:
+            inner = (
+                f"SELECT start / {unit} * {unit} AS detail, call_site_id, "
+                "sum(count) AS number, min(first_id) AS first_id, "
+                f"max(last_id) AS last_id {chosen} GROUP BY 1, 2"
+            )
         yield from reader.rows(
             _grouped(inner, grouping), (span.seconds, span.start, span.stop, *sites)
         )

@@ -56,6 +56,7 @@ class Writer:
         self.max_rejects = max_rejects
         self._inserter = Inserter()
         self._give_up = asyncio.Event()
+        self._closed = False
         self.stored_total = 0
         # Set after each transaction, for whoever clears it.
         self.stored = asyncio.Event()
@@ -94,12 +95,21 @@ class Writer:
         self._give_up.set()
 
     async def close(self) -> None:
-        """Close the database, with a last checkpoint."""
-        try:
-            await self._database.close()
-        except sqlite3.Error as error:
-            # Everything committed is in the write-ahead log.
-            log.warning("%s: closing: %s", self._path, error)
+        """Close the database, with a last checkpoint; once is enough."""
+        if self._closed:
+            return
+        self._closed = True
+        for step in (self._checkpoint, self._database.close):
+            try:
+                await step()
+            except sqlite3.Error as error:
+                # Everything committed is in the write-ahead log.
+                log.warning("%s: closing: %s", self._path, error)
+
+    async def _checkpoint(self) -> None:
+        # By itself SQLite makes one only where nobody else has the database
+        # open, as a tail has. The file alone would lack what is in the log.
+        await self._database.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def _store(self, batch: Batch) -> None:
         """Store a batch, whatever number of attempts that takes."""

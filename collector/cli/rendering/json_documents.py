@@ -36,7 +36,7 @@ class JsonObjects:
         except (UnicodeEncodeError, RecursionError):
             safe = [_encodable(value, row) for value in values]
             line = self._encode(dict(zip(self._labels, safe, strict=True)))
-        return _escaped(line.decode())
+        return escaped(line.decode())
 
 
 class JsonLinesRenderer(Renderer):
@@ -87,7 +87,8 @@ def _encodable(value: object, row: LogRow) -> object:
     return value
 
 
-def _escaped(line: str) -> str:
+def escaped(line: str) -> str:
+    """Return a line of JSON with what could steer a terminal as JSON escapes."""
     if visible(line) == line:
         return line
     # Within JSON these characters stand in texts only.
