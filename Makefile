@@ -15,7 +15,7 @@ help:
 	@echo "make test    install what the tests need and run them all"
 	@echo "make check   formatting, lint, types, and the tests with coverage"
 	@echo "make fmt     format the code"
-	@echo "make bench   measure how fast records are taken in (some minutes)"
+	@echo "make bench   measure how fast records are taken in and found (a quarter of an hour)"
 	@echo "make fuzz    search longer for payloads that the decoder mishandles"
 	@echo "make build   make the wheel and the source archive in dist/"
 	@echo "make clean   remove everything that was made"
@@ -61,6 +61,7 @@ fmt: $(VENV)/tools
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/query.py
 
 fuzz: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest -m fuzz --override-ini addopts=--import-mode=importlib

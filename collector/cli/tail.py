@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
-from types import FrameType
+import time
 from typing import Final
 
 import click
@@ -43,26 +42,28 @@ def command(*, reading: Reading, lines: int, follow: bool) -> None:
       logcollector tail -n 100 logger:myapp.db
       logcollector tail -f -o jsonl 'user.id=42' | jq .message
     """
-    stopped = threading.Event()
     if follow:
+        # Both are Ctrl-C then: they end also a search that takes long.
         for number in SIGNALS:
             signal.signal(number, signal.default_int_handler)
     screen = Screen(reading)
     cursor = Cursor(reading.database)
     rows: list[LogRow] = []
+    stopped = False
     try:
         rows = _newest(cursor, reading, lines, follow=follow)
-        if follow:
-            _stop_on_signals(stopped)
     except KeyboardInterrupt:
         if not follow:
             raise
-        stopped.set()
+        stopped = True
     screen.begin()
     try:
         screen.add(reversed(rows))
-        if follow:
-            _follow(cursor, screen, reading, stopped)
+        if follow and not stopped:
+            _follow(cursor, screen, reading)
+    except KeyboardInterrupt:
+        if not follow:
+            raise
     finally:
         screen.end()
         cursor.close()
@@ -89,27 +90,12 @@ def _newest(
         return list(search.rows(newest_first=True, limit=lines))
 
 
-def _follow(
-    cursor: Cursor, screen: Screen, reading: Reading, stopped: threading.Event
-) -> None:
+def _follow(cursor: Cursor, screen: Screen, reading: Reading) -> None:
     from collector.query.predicate import predicate
 
     # Each record's search gets as much time as a whole query.
     matches = predicate(reading.node, lambda: reading.timeout_seconds)
     everything = isinstance(reading.node, Everything)
-    while not stopped.is_set():
+    while True:
         screen.add(row for row in cursor.new_rows() if everything or matches(row))
-        stopped.wait(LOOK_SECONDS)
-
-
-def _stop_on_signals(stopped: threading.Event) -> None:
-    """Let SIGINT and SIGTERM end it between two records."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if stopped.is_set():
-            # Asked twice: whatever it is doing takes too long.
-            raise KeyboardInterrupt
-        stopped.set()
-
-    for number in SIGNALS:
-        signal.signal(number, stop)
+        time.sleep(LOOK_SECONDS)

@@ -9,7 +9,7 @@ from typing import Final
 
 from collector.errors import NoSuchDatabase, ReadError
 from collector.query.log_row import LogRow
-from collector.store.reader import Deadline, Reader, connect
+from collector.store.reader import Deadline, Reader, connect, log_of
 from collector.store.search import fetch_after
 
 # Rows of one look; more are fetched at once.
@@ -30,7 +30,7 @@ class Cursor:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._reader: Reader | None = None
-        self._file: tuple[int, int] | None = None
+        self._file: tuple[int, int, bool] | None = None
         self._last_id = 0
         self._last_row: LogRow | None = None
         self._version = -1
@@ -55,8 +55,11 @@ class Cursor:
         try:
             yield from self._new_rows()
         except NoSuchDatabase:
-            # It is just being replaced, or will be.
+            # It is just being replaced, or will be; the next file may get the
+            # number of the one that is gone.
             self.close()
+            self._file = None
+            self._failing_since = None
         except ReadError:
             self.close()
             now = time.monotonic()
@@ -89,6 +92,7 @@ class Cursor:
     def _rest(self, reader: Reader) -> Iterator[LogRow]:
         while True:
             rows = fetch_after(reader, self._last_id, ROWS_PER_LOOK)
+            self._failing_since = None
             for row in rows:
                 # First, as whoever takes it may stop here.
                 self._last_id, self._last_row = row.id, row
@@ -99,16 +103,19 @@ class Cursor:
     def _open(self) -> Reader:
         identity = self._identity()
         reader = Reader(connect(self._path), self._path, Deadline(None))
-        if identity != self._file and self._file is not None and self._last_id:
+        if identity != self._file and self._last_id:
             known = fetch_after(reader, self._last_id - 1, 1)
             if known != [self._last_row]:
                 self._last_id, self._last_row = 0, None
         self._reader, self._file = reader, identity
         return reader
 
-    def _identity(self) -> tuple[int, int] | None:
+    def _identity(self) -> tuple[int, int, bool] | None:
+        """Return what changes when the file must be opened again."""
         try:
             status = self._path.stat()
+            # Where there was no log and none could be made, SQLite was told
+            # that nothing ever changes; with a log there is a writer.
+            return status.st_dev, status.st_ino, log_of(self._path).exists()
         except OSError:
             return None
-        return status.st_dev, status.st_ino

@@ -70,8 +70,10 @@ class Indexer:
                     self._writer.stored.clear()
                     continue
                 step = partial(index_some, records=STEP_RECORDS)
-                counted = self._writer.stored_total
                 self.lag_records = await self._attempt(step)
+                # SQLite's thread tells of its jobs in their order: by now all
+                # batches before the step are in this number, and none after it.
+                counted = self._writer.stored_total
         except sqlite3.Error as error:
             log.warning(
                 "%s: the search index cannot be kept: %s; searches will scan "
@@ -85,7 +87,7 @@ class Indexer:
         while True:
             try:
                 return await run_in_thread(self._database, job)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, MemoryError) as error:
                 if classify(error) is not Failure.PASSING:
                     raise
                 await asyncio.sleep(RETRY_SECONDS)

@@ -201,11 +201,15 @@ def _connected(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         # In WAL mode a reader needs files beside the database, which it can't
         # make where it may not write. Where no log is left nobody writes.
-        log = Path(f"{path}-wal")
-        folder_is_writable = os.access(path.absolute().parent, os.W_OK)
-        if folder_is_writable or log.exists() or not os.access(path, os.R_OK):
+        folder_is_writable = os.access(path.resolve().parent, os.W_OK)
+        if folder_is_writable or log_of(path).exists() or not os.access(path, os.R_OK):
             raise
         return _connect_to(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+
+
+def log_of(path: Path) -> Path:
+    """Return where a database has its write-ahead log: beside the file itself."""
+    return Path(f"{path.resolve()}-wal")
 
 
 def _connect_to(uri: str) -> sqlite3.Connection:

@@ -16,10 +16,12 @@ from collector.store.transaction import transaction
 # folding of case does not matter. Without positions and column sizes it takes
 # less than half the space.
 _CREATE: Final = """
-CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
+CREATE VIRTUAL TABLE search USING fts5(
     text, content='', detail=none, columnsize=0,
     tokenize='trigram case_sensitive 1')
 """
+
+_IS_THERE: Final = "SELECT 1 FROM sqlite_master WHERE name = 'search'"
 
 _ADD: Final = """
 INSERT INTO search (rowid, text)
@@ -46,15 +48,17 @@ def _fold(text: bytes) -> str:
 def create_index(connection: sqlite3.Connection, *, anew: bool = False) -> bool:
     """Make the index if it is missing; False where this SQLite can't have one.
 
-    With `anew` it is emptied if it is there.
+    With `anew` it is emptied if it is there. A new index holds nothing yet.
     """
     connection.create_function("logcollector_fold", 1, _fold, deterministic=True)
     try:
         with transaction(connection):
             if anew:
                 connection.execute("DROP TABLE IF EXISTS search")
+            # Somebody may have dropped it by hand, and left the state as it was.
+            if not connection.execute(_IS_THERE).fetchall():
                 connection.execute("UPDATE search_state SET indexed_id = 0")
-            connection.execute(_CREATE)
+                connection.execute(_CREATE)
     except sqlite3.OperationalError as error:
         if "no such module" in str(error) or "tokenizer" in str(error):
             return False

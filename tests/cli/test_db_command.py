@@ -1,0 +1,208 @@
+"""`logcollector db reindex`: the index anew, and searches right at any time."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from collector.cli import db
+from collector.record import Record
+from collector.store.backlog import Batch
+from collector.store.database import open_database
+from collector.store.inserter import Inserter
+from collector.store.search_index import create_index, index_some
+
+VALUES = {
+    "created": 1_700_000_000.25,
+    "received": 1_700_000_000.5,
+    "name": "myapp.db",
+    "levelno": 20,
+    "levelname": "INFO",
+    "message": "hello",
+    "hostname": "web1",
+    "process": 4242,
+    "processName": "MainProcess",
+    "started": 1_699_999_000.5,
+    "thread": 1234,
+    "threadName": "MainThread",
+    "pathname": "/srv/app/db.py",
+    "filename": "db.py",
+    "module": "db",
+    "lineno": 17,
+    "funcName": "connect",
+    "peer": "127.0.0.1",
+}
+
+
+@pytest.fixture
+def fill(tmp_path):
+    """Makes a database of records, each with some values changed."""
+
+    async def make_empty(path):
+        await (await open_database(path, synchronous="off")).close()
+
+    def make(*changes, name="logs.sqlite"):
+        path = tmp_path / name
+        asyncio.run(make_empty(path))
+        records = [Record(**{**VALUES, **each}) for each in changes]
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            Inserter().store(connection, batch=Batch(records, [], 0), max_rejects=1)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def database(fill):
+    """Records of which every tenth has a needle, without an index."""
+    return fill(
+        *({"message": f"straw {n}" if n % 10 else f"a NEEDLE {n}"} for n in range(250))
+    )
+
+
+def rows(path, sql):
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def indexed(path):
+    """Return up to which id records are indexed, and how many match a piece."""
+    [(done,)] = rows(path, "SELECT indexed_id FROM search_state")
+    [(found,)] = rows(path, "SELECT count(*) FROM search('eed')")
+    return done, found
+
+
+def needles(run, path):
+    result = run("query", "--db", path, "--count", "needle")
+    assert result.exit_code == 0, result.output
+    return int(result.stdout)
+
+
+def test_a_database_without_an_index_gets_one(run, database):
+    """Afterwards every record is in the index; only stderr says so."""
+    assert rows(database, "SELECT * FROM sqlite_master WHERE name = 'search'") == []
+    assert needles(run, database) == 25
+    result = run("db", "reindex", "--db", database)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert str(database) in result.stderr
+    assert indexed(database) == (250, 25)
+    assert needles(run, database) == 25
+
+
+def test_an_index_is_made_anew(run, database):
+    """What an index had wrong, or twice, or too little of, is right again."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        create_index(connection)
+        index_some(connection, 100)
+        connection.execute("INSERT INTO search (rowid, text) VALUES (7, 'needle')")
+        connection.execute("UPDATE search_state SET indexed_id = 250")
+    assert indexed(database) == (250, 11)
+    result = run("db", "reindex", "--db", database)
+
+    assert result.exit_code == 0
+    assert indexed(database) == (250, 25)
+
+
+def test_a_damaged_index_is_made_anew(run, database):
+    """An index that SQLite can't read any more is no hindrance."""
+    run("db", "reindex", "--db", database)
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("UPDATE search_data SET block = x'0102'")
+    result = run("db", "reindex", "--db", database)
+
+    assert result.exit_code == 0, result.output
+    assert indexed(database) == (250, 25)
+
+
+def test_without_records(run, fill):
+    """An empty database has an empty index in the end."""
+    path = fill()
+
+    assert run("db", "reindex", "--db", path).exit_code == 0
+    assert indexed(path) == (0, 0)
+
+
+def test_searches_meanwhile_are_right(run, database, monkeypatch):
+    """At every step of it, a search finds all there is."""
+    found = []
+
+    def index_and_look(connection, records):
+        found.append(needles(run, database))
+        left = index_some(connection, records)
+        found.append(needles(run, database))
+        return left
+
+    run("db", "reindex", "--db", database)
+    monkeypatch.setattr(db, "STEP_RECORDS", 30)
+    monkeypatch.setattr(db, "index_some", index_and_look)
+    result = run("db", "reindex", "--db", database)
+
+    assert result.exit_code == 0, result.output
+    assert found == [25] * 18
+
+
+def test_records_that_come_meanwhile_are_indexed(run, database, monkeypatch):
+    """What is stored between two steps is indexed by those that follow."""
+    more = iter(range(1, 6))
+
+    def store_and_index(connection, records):
+        if next(more, None):
+            Inserter().store(
+                connection,
+                batch=Batch([Record(**{**VALUES, "message": "needle"})], [], 0),
+                max_rejects=1,
+            )
+        return index_some(connection, records)
+
+    monkeypatch.setattr(db, "STEP_RECORDS", 100)
+    monkeypatch.setattr(db, "index_some", store_and_index)
+    result = run("db", "reindex", "--db", database)
+    [(records,)] = rows(database, "SELECT count(*) FROM records")
+
+    assert result.exit_code == 0, result.output
+    assert records > 250
+    assert indexed(database) == (records, 25 + records - 250)
+
+
+def test_records_stay_as_they_are(run, database):
+    """Only the index is made anew: no record, count or schema version changes."""
+
+    def everything():
+        return [
+            rows(database, sql)
+            for sql in (
+                "SELECT * FROM logs ORDER BY id",
+                "SELECT * FROM rollups",
+                "PRAGMA user_version",
+                "PRAGMA integrity_check",
+            )
+        ]
+
+    before = everything()
+    run("db", "reindex", "--db", database)
+
+    assert everything() == before
+    assert before[-1] == [("ok",)]
+
+
+def test_no_index_without_trigrams(run, database, monkeypatch):
+    """Where SQLite can't have an index that is told, with status 1."""
+    monkeypatch.setattr(db, "create_index", lambda connection, anew: False)
+    result = run("db", "reindex", "--db", database)
+
+    assert result.exit_code == 1
+    assert "trigram" in result.stderr
+
+
+def test_the_database_of_the_surroundings(run, database, monkeypatch):
+    """Without --db it is the same database as for the other commands."""
+    monkeypatch.chdir(database.parent)
+    monkeypatch.delenv("LOGCOLLECTOR_DB", raising=False)
+
+    assert run("db", "reindex").exit_code == 0
+    assert indexed(database) == (250, 25)
+    missing = run("db", "reindex", env={"LOGCOLLECTOR_DB": "none.sqlite"})
+    assert missing.exit_code == 2
+    assert "none.sqlite" in missing.stderr
