@@ -13,7 +13,7 @@ from collector.query.conditions import Condition, Function, joined
 from collector.query.extras import extra_matcher
 from collector.query.like import ESCAPE, MAX_NEEDLE_CHARS, escaped, like_pattern
 from collector.query.matching import Matcher, column_matcher, contains
-from collector.query.numerals import INT64_MAX, INT64_MIN
+from collector.query.numerals import INT64_MAX, INT64_MIN, number
 from collector.query.patterns import SecondsLeft, searcher
 from collector.query.tree import (
     Comparison,
@@ -148,6 +148,10 @@ class SqliteDialect:
             escape = Condition("instr(r.extra, '\\u') > 0")
             written = Condition("instr(r.extra, ?) > 0", (key,))
             steps.append(joined("OR", [written, escape]))
+        if isinstance(node, Comparison) and (pattern := _written_value(node)):
+            # Functions are slow: only what has the value anywhere is parsed.
+            value = _like("r.extra", pattern)
+            steps.append(joined("OR", [value, Condition("instr(r.extra, '\\u') > 0")]))
         steps.append(self._call(extra_matcher(node), _bytes("r.extra")))
         return joined("AND", steps)
 
@@ -157,6 +161,29 @@ class SqliteDialect:
 
         name = next(self._names)
         return Condition(f"{name}({argument})", (), (Function(name, 1, call),))
+
+
+def _written_value(node: Comparison) -> list[str]:
+    """Return patterns for what must stand in the JSON of `extra`; [] for nothing.
+
+    That is the case for whole numbers, and for texts in which nothing is
+    escaped and which are not the spelling of a number.
+    """
+    value = node.value
+    if node.operator not in (":", "="):
+        return []
+    if isinstance(value, int | float):
+        # Larger floats are written with an exponent.
+        is_plain = isinstance(value, int) and abs(value) < 10**15
+        return [str(abs(value))] if is_plain else []
+    parts = value.parts if isinstance(value, Glob) else (value,)
+    if not all(_PLAIN_KEY.fullmatch(part) for part in parts if part):
+        return []
+    if any(any(map(str.isdigit, part)) for part in parts) and (
+        len(parts) > 1 or number(parts[0]) is not None
+    ):
+        return []
+    return [like_pattern(part.casefold()).pattern for part in parts if part]
 
 
 def _is_open(glob: Glob) -> bool:

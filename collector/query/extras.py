@@ -9,7 +9,7 @@ import msgspec
 
 from collector.query.conditions import Function
 from collector.query.matching import ORDERS, Matcher, text_matcher, text_of
-from collector.query.numerals import number
+from collector.query.numerals import plain_number
 from collector.query.tree import Comparison, Has, Path
 
 _WORDS: Final = {True: "true", False: "false", None: "null"}
@@ -131,7 +131,7 @@ def _is_number(value: object) -> bool:
 
 def _as_number(value: object) -> int | float | None:
     if isinstance(value, str):
-        return number(value)
+        return plain_number(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     return None

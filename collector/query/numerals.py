@@ -30,3 +30,11 @@ def number(text: str) -> int | float | None:
         return int(text)
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def plain_number(text: str) -> int | float | None:
+    """Return the number a text is if it is written without an exponent.
+
+    So the digits of a whole number stand in all texts that are this number.
+    """
+    return None if "e" in text or "E" in text else number(text)
