@@ -26,7 +26,7 @@ from pathlib import Path
 
 import machine
 import report
-from console import default_folder, positive, run_to_end, say
+from console import default_folder, parse_options, positive, run_to_end, say, show
 from frames import FrameFile, write_frames
 from processes import version
 from trials import Latency, Outcome, run_daemon, run_floor, run_latency, run_rival
@@ -44,7 +44,7 @@ QUICK = {
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Return the options; --quick changes the defaults, not what is given."""
+    """Return the options."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--records", type=positive, default=300_000, help="frames for each trial")
@@ -53,20 +53,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--seconds", type=float, default=10.0, help="how long to measure latency")
     add("--format-records", type=positive, default=100_000, metavar="N")
     add("--commit-records", type=positive, default=5_000, metavar="N")
-    add("--seed", type=int, default=2, help="for the content of the frames")
-    add("--only", metavar="TRIALS", help=f"some of {','.join(TRIALS)}")
     add("--source", type=Path, default=ROOT, help="checkout to run interpreted")
-    add("--folder", type=Path, help="where to write (default: on a disk, /var/tmp)")
-    add("--markdown", action="store_true", help="print Markdown tables as well")
-    add("--quick", action="store_true", help="a short, less exact run")
-    options = parser.parse_args(arguments)
-    if options.quick:
-        parser.set_defaults(**QUICK)
-        options = parser.parse_args(arguments)
-    options.only = options.only.split(",") if options.only else list(TRIALS)
-    if unknown := set(options.only) - set(TRIALS):
-        parser.error(f"no such trial: {', '.join(sorted(unknown))}")
-    return options
+    return parse_options(parser, arguments, quick=QUICK, part="trial", parts=TRIALS)
 
 
 def find_versions(folder: Path, options: argparse.Namespace) -> list[tuple[str, str]]:
@@ -122,25 +110,6 @@ def measure(
     return report.Figures(outcomes, latencies)
 
 
-def show(
-    facts: list[tuple[str, str]], figures: report.Figures, *, markdown: bool
-) -> None:
-    """Print everything."""
-    tables = [report.throughput(figures), report.latency(figures), report.aims(figures)]
-    tables = [table for table in tables if table.rows]
-    notes = report.notes(figures)
-    width = max(len(name) for name, _ in facts)
-    print("\n".join(f"{name:{width}}  {fact}" for name, fact in facts))
-    for table in tables:
-        print(f"\n{table.plain()}")
-    print("".join(f"\n- {note}" for note in notes))
-    if markdown:
-        print(f"\n{'; '.join(f'{name}: {fact}' for name, fact in facts)}.")
-        for table in tables:
-            print(f"\n{table.markdown()}")
-        print("".join(f"\n- {note}" for note in notes))
-
-
 def run(options: argparse.Namespace) -> None:
     """Make the frames, measure and print."""
     with tempfile.TemporaryDirectory(
@@ -156,7 +125,8 @@ def run(options: argparse.Namespace) -> None:
         facts = machine.describe(folder, versions)
         facts.append(("frames", f"{frames.records:,} of {frames.mean_bytes:.0f} bytes"))
         figures = measure(folder, frames, options)
-    show(facts, figures, markdown=options.markdown)
+    tables = [report.throughput(figures), report.latency(figures), report.aims(figures)]
+    show(facts, tables, report.notes(figures), markdown=options.markdown)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import machine
 import query_report
 from commands import time_command
 from comparison import TEXTS, Comparison, compare
-from console import default_folder, positive, run_to_end, say
+from console import default_folder, parse_options, positive, run_to_end, say, show
 from filling import Filling, fill
 from frames import write_frames
 from messages import RARE_WORD
@@ -40,26 +40,14 @@ QUICK = {"records": 500_000, "frames": 30_000, "rounds": 1}
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Return the options; --quick changes the defaults, not what is given."""
+    """Return the options."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--records", type=positive, default=10_000_000, help="how many to search in")
     add("--frames", type=positive, default=300_000, help="to send in each ingest")
     add("--rounds", type=positive, default=3, help="how often to repeat the ingest")
-    add("--seed", type=int, default=2, help="for the content of the records")
-    add("--only", metavar="PARTS", help=f"some of {','.join(PARTS)}")
-    add("--folder", type=Path, help="where to write (default: on a disk, /var/tmp)")
     add("--keep", type=Path, metavar="FILE", help="fill this database, or ask it again")
-    add("--markdown", action="store_true", help="print Markdown tables as well")
-    add("--quick", action="store_true", help="a short, less exact run")
-    options = parser.parse_args(arguments)
-    if options.quick:
-        parser.set_defaults(**QUICK)
-        options = parser.parse_args(arguments)
-    options.only = options.only.split(",") if options.only else list(PARTS)
-    if unknown := set(options.only) - set(PARTS):
-        parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    return options
+    return parse_options(parser, arguments, quick=QUICK, part="part", parts=PARTS)
 
 
 def filled(folder: Path, options: argparse.Namespace) -> Filling:
@@ -145,33 +133,7 @@ def run(options: argparse.Namespace) -> None:
             ingests=ingest(folder, filling, options) if "ingest" in only else {},
         )
     facts.append(("records", f"{filling.records:,}"))
-    show(facts, figures, markdown=options.markdown)
-
-
-def show(
-    facts: list[tuple[str, str]], figures: query_report.Figures, *, markdown: bool
-) -> None:
-    """Print everything."""
-    report = query_report
-    made = [
-        table(figures)
-        for table in (
-            report.filled,
-            report.answers,
-            report.texts,
-            report.ingests,
-            report.aims,
-        )
-    ]
-    tables = [table for table in made if table.rows]
-    width = max(len(name) for name, _ in facts)
-    print("\n".join(f"{name:{width}}  {fact}" for name, fact in facts))
-    for table in tables:
-        print(f"\n{table.plain()}")
-    if markdown:
-        print(f"\n{'; '.join(f'{name}: {fact}' for name, fact in facts)}.")
-        for table in tables:
-            print(f"\n{table.markdown()}")
+    show(facts, query_report.tables(figures), markdown=options.markdown)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,11 @@ class Figures:
         return rate(self.ingests["full"]) / rate(self.ingests["empty"])
 
 
+def tables(figures: Figures) -> list[Table]:
+    """Return all tables; those of what was not measured have no rows."""
+    return [made(figures) for made in (filled, answers, texts, ingests, aims)]
+
+
 def filled(figures: Figures) -> Table:
     """Return what filling took, and what is stored."""
     found = figures.filling

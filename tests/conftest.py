@@ -1,11 +1,14 @@
-"""What all tests share: random tests that repeat, and what the daemon says."""
+"""What all tests share: random tests that repeat, records, what the daemon says."""
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from collector.record import Record
 
 # The same examples each time, so that a change fails for what it changes; new
 # ones are what `make fuzz` looks for.
@@ -16,6 +19,37 @@ settings.register_profile("searching")
 def pytest_configure(config: pytest.Config) -> None:
     searching = "fuzz" in config.getoption("markexpr").split(" ")[:1]
     settings.load_profile("searching" if searching else "repeatable")
+
+
+@pytest.fixture(scope="session")
+def make_record() -> Callable[..., Record]:
+    """Makes a Record like one of a stock client, with some values changed."""
+
+    def make(message: str = "hello", **changes: Any) -> Record:
+        values: dict[str, Any] = {
+            "created": 1_700_000_000.25,
+            "received": 1_700_000_000.5,
+            "relativeCreated": 999_749.6,
+            "name": "myapp.db",
+            "levelno": 20,
+            "levelname": "INFO",
+            "message": message,
+            "hostname": "web1",
+            "process": 4242,
+            "processName": "MainProcess",
+            "started": 1_699_999_000.5,
+            "thread": 1234,
+            "threadName": "MainThread",
+            "pathname": "/srv/app/db.py",
+            "filename": "db.py",
+            "module": "db",
+            "lineno": 17,
+            "funcName": "connect",
+            "peer": "127.0.0.1",
+        }
+        return Record(**{**values, **changes})
+
+    return make
 
 
 class Said(list[str]):

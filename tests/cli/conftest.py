@@ -1,7 +1,8 @@
-"""The command line, run in this process."""
+"""The command line, run in this process, and databases for it to read."""
 
 import pytest
 from click.testing import CliRunner
+from store.stored import new_stored
 
 from collector.cli.main import cli
 
@@ -18,3 +19,15 @@ def run(monkeypatch):
         )
 
     return invoke
+
+
+@pytest.fixture
+def fill(tmp_path, make_record):
+    """Makes a database of records, each with some values changed."""
+
+    def make(*changes, name="logs.sqlite"):
+        with new_stored(tmp_path / name) as one:
+            one.add(*[make_record(**each) for each in changes])
+        return one.path
+
+    return make

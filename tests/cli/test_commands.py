@@ -1,5 +1,7 @@
 """The command line: what is listed, what is refused, and how it ends."""
 
+import shlex
+
 import click
 import msgspec
 import pytest
@@ -53,6 +55,25 @@ def test_each_command_has_help(run, name):
     assert result.exit_code == 0
     assert result.output.startswith("Usage:")
     assert isinstance(cli.get_command(click.Context(cli), name), click.Command)
+
+
+@pytest.mark.parametrize(
+    ("name", "at_least"), [("query", 5), ("tail", 4), ("stats", 4)]
+)
+def test_the_examples_of_the_help_work(run, fill, name, at_least):
+    """Each example that --help gives works as it stands, but for following."""
+    failed = {"levelno": 40, "levelname": "ERROR", "exc_text": "Traceback\n  OSError"}
+    database = fill({}, failed, {"message": "timeout", "extra": '{"user": {"id": 42}}'})
+    lines = [
+        line.strip().partition(" | ")[0].replace(" -f", "")
+        for line in (cli.get_command(click.Context(cli), name).help or "").splitlines()
+        if line.strip().startswith(f"logcollector {name}")
+    ]
+
+    assert len(lines) >= at_least
+    for line in lines:
+        result = run(*shlex.split(line)[1:], env={"LOGCOLLECTOR_DB": str(database)})
+        assert result.exit_code == 0, (line, result.output)
 
 
 def test_unknown_commands_are_refused(run):

@@ -1,56 +1,13 @@
 """`logcollector db reindex`: the index anew, and searches right at any time."""
 
-import asyncio
 import sqlite3
 from contextlib import closing
 
 import pytest
+from store.stored import Stored, opened
 
 from collector.cli import db
-from collector.record import Record
-from collector.store.backlog import Batch
-from collector.store.database import open_database
-from collector.store.inserter import Inserter
-from collector.store.search_index import create_index, index_some
-
-VALUES = {
-    "created": 1_700_000_000.25,
-    "received": 1_700_000_000.5,
-    "name": "myapp.db",
-    "levelno": 20,
-    "levelname": "INFO",
-    "message": "hello",
-    "hostname": "web1",
-    "process": 4242,
-    "processName": "MainProcess",
-    "started": 1_699_999_000.5,
-    "thread": 1234,
-    "threadName": "MainThread",
-    "pathname": "/srv/app/db.py",
-    "filename": "db.py",
-    "module": "db",
-    "lineno": 17,
-    "funcName": "connect",
-    "peer": "127.0.0.1",
-}
-
-
-@pytest.fixture
-def fill(tmp_path):
-    """Makes a database of records, each with some values changed."""
-
-    async def make_empty(path):
-        await (await open_database(path, synchronous="off")).close()
-
-    def make(*changes, name="logs.sqlite"):
-        path = tmp_path / name
-        asyncio.run(make_empty(path))
-        records = [Record(**{**VALUES, **each}) for each in changes]
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            Inserter().store(connection, batch=Batch(records, [], 0), max_rejects=1)
-        return path
-
-    return make
+from collector.store.search_index import index_some
 
 
 @pytest.fixture
@@ -93,11 +50,10 @@ def test_a_database_without_an_index_gets_one(run, database):
 
 def test_an_index_is_made_anew(run, database):
     """What an index had wrong, or twice, or too little of, is right again."""
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        create_index(connection)
-        index_some(connection, 100)
-        connection.execute("INSERT INTO search (rowid, text) VALUES (7, 'needle')")
-        connection.execute("UPDATE search_state SET indexed_id = 250")
+    with opened(database) as one:
+        one.index(100)
+        one.connection.execute("INSERT INTO search (rowid, text) VALUES (7, 'needle')")
+        one.connection.execute("UPDATE search_state SET indexed_id = 250")
     assert indexed(database) == (250, 11)
     result = run("db", "reindex", "--db", database)
 
@@ -108,8 +64,8 @@ def test_an_index_is_made_anew(run, database):
 def test_a_damaged_index_is_made_anew(run, database):
     """An index that SQLite can't read any more is no hindrance."""
     run("db", "reindex", "--db", database)
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute("UPDATE search_data SET block = x'0102'")
+    with opened(database) as one:
+        one.connection.execute("UPDATE search_data SET block = x'0102'")
     result = run("db", "reindex", "--db", database)
 
     assert result.exit_code == 0, result.output
@@ -143,17 +99,15 @@ def test_searches_meanwhile_are_right(run, database, monkeypatch):
     assert found == [25] * 18
 
 
-def test_records_that_come_meanwhile_are_indexed(run, database, monkeypatch):
+def test_records_that_come_meanwhile_are_indexed(
+    run, database, make_record, monkeypatch
+):
     """What is stored between two steps is indexed by those that follow."""
     more = iter(range(1, 6))
 
     def store_and_index(connection, records):
         if next(more, None):
-            Inserter().store(
-                connection,
-                batch=Batch([Record(**{**VALUES, "message": "needle"})], [], 0),
-                max_rejects=1,
-            )
+            Stored(database, connection).add(make_record("needle"))
         return index_some(connection, records)
 
     monkeypatch.setattr(db, "STEP_RECORDS", 100)

@@ -1,60 +1,10 @@
 """`logcollector query`: what its flags find, in which order, in which shape."""
 
-import asyncio
 import csv
 import io
 import json
-import shlex
-import sqlite3
-from contextlib import closing
 
 import pytest
-
-from collector.cli import query
-from collector.record import Record
-from collector.store.backlog import Batch
-from collector.store.database import open_database
-from collector.store.inserter import Inserter
-
-VALUES = {
-    "created": 1_700_000_000.25,
-    "received": 1_700_000_000.5,
-    "name": "myapp.db",
-    "levelno": 20,
-    "levelname": "INFO",
-    "message": "hello",
-    "hostname": "web1",
-    "process": 4242,
-    "processName": "MainProcess",
-    "started": 1_699_999_000.5,
-    "thread": 1234,
-    "threadName": "MainThread",
-    "pathname": "/srv/app/db.py",
-    "filename": "db.py",
-    "module": "db",
-    "lineno": 17,
-    "funcName": "connect",
-    "peer": "127.0.0.1",
-}
-
-
-@pytest.fixture
-def fill(tmp_path):
-    """Makes a database of records, each with some values changed."""
-
-    async def make_empty(path):
-        await (await open_database(path, synchronous="off")).close()
-
-    def make(*changes, name="logs.sqlite"):
-        path = tmp_path / name
-        asyncio.run(make_empty(path))
-        records = [Record(**{**VALUES, **each}) for each in changes]
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            Inserter().store(connection, batch=Batch(records, [], 0), max_rejects=1)
-        return path
-
-    return make
-
 
 # Of a minute each, from 2023-11-14 22:13:20 UTC on; ids are 1 to 8.
 DIVERSE = [
@@ -453,17 +403,3 @@ class TestDatabase:
             result = run("query", env={"LOGCOLLECTOR_CONFIG": str(file)})
             assert result.exit_code == 2
             assert str(file.name) in result.stderr
-
-
-def test_the_examples_of_the_help_work(run, database):
-    """Each example that --help gives is a query as it stands."""
-    lines = [
-        line.strip().partition(" | ")[0]
-        for line in (query.command.help or "").splitlines()
-        if line.strip().startswith("logcollector query")
-    ]
-
-    assert len(lines) >= 5
-    for line in lines:
-        result = run(*shlex.split(line)[1:], env={"LOGCOLLECTOR_DB": str(database)})
-        assert result.exit_code == 0, (line, result.output)

@@ -1,66 +1,17 @@
 """`logcollector stats`: counts that are right, in every shape and zone."""
 
-import asyncio
 import csv
 import io
 import json
-import shlex
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.cli import stats
-from collector.record import Record
-from collector.store.backlog import Batch
-from collector.store.database import open_database
-from collector.store.inserter import Inserter
-
 BERLIN = ZoneInfo("Europe/Berlin")
 LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 LAST_SECOND = 253_402_300_799.0
-
-VALUES = {
-    "created": 1_700_000_000.25,
-    "received": 1_700_000_000.5,
-    "name": "myapp.db",
-    "levelno": 20,
-    "levelname": "INFO",
-    "message": "hello",
-    "hostname": "web1",
-    "process": 4242,
-    "processName": "MainProcess",
-    "started": 1_699_999_000.5,
-    "thread": 1234,
-    "threadName": "MainThread",
-    "pathname": "/srv/app/db.py",
-    "filename": "db.py",
-    "module": "db",
-    "lineno": 17,
-    "funcName": "connect",
-    "peer": "127.0.0.1",
-}
-
-
-@pytest.fixture
-def fill(tmp_path):
-    """Makes a database of records, each with some values changed."""
-
-    async def make_empty(path):
-        await (await open_database(path, synchronous="off")).close()
-
-    def make(*changes, name="logs.sqlite"):
-        path = tmp_path / name
-        asyncio.run(make_empty(path))
-        records = [Record(**{**VALUES, **each}) for each in changes]
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            Inserter().store(connection, batch=Batch(records, [], 0), max_rejects=1)
-        return path
-
-    return make
 
 
 @pytest.fixture
@@ -400,17 +351,3 @@ def test_the_sum_is_the_count(run, rows, database):
 
     assert total == 24
     assert set(grouped.values()) == {total}
-
-
-def test_the_examples_of_the_help_work(run, database):
-    """Each example that --help gives works as it stands."""
-    lines = [
-        line.strip()
-        for line in (stats.command.help or "").splitlines()
-        if line.strip().startswith("logcollector stats")
-    ]
-
-    assert len(lines) >= 4
-    for line in lines:
-        result = run(*shlex.split(line)[1:], env={"LOGCOLLECTOR_DB": str(database)})
-        assert result.exit_code == 0, (line, result.output)

@@ -1,57 +1,8 @@
 """`logcollector tail` without -f: the newest records, the newest last."""
 
-import asyncio
 import json
-import shlex
-import sqlite3
-from contextlib import closing
 
 import pytest
-
-from collector.cli import tail
-from collector.record import Record
-from collector.store.backlog import Batch
-from collector.store.database import open_database
-from collector.store.inserter import Inserter
-
-VALUES = {
-    "created": 1_700_000_000.25,
-    "received": 1_700_000_000.5,
-    "name": "myapp.db",
-    "levelno": 20,
-    "levelname": "INFO",
-    "message": "hello",
-    "hostname": "web1",
-    "process": 4242,
-    "processName": "MainProcess",
-    "started": 1_699_999_000.5,
-    "thread": 1234,
-    "threadName": "MainThread",
-    "pathname": "/srv/app/db.py",
-    "filename": "db.py",
-    "module": "db",
-    "lineno": 17,
-    "funcName": "connect",
-    "peer": "127.0.0.1",
-}
-
-
-@pytest.fixture
-def fill(tmp_path):
-    """Makes a database of records, each with some values changed."""
-
-    async def make_empty(path):
-        await (await open_database(path, synchronous="off")).close()
-
-    def make(*changes, name="logs.sqlite"):
-        path = tmp_path / name
-        asyncio.run(make_empty(path))
-        records = [Record(**{**VALUES, **each}) for each in changes]
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            Inserter().store(connection, batch=Batch(records, [], 0), max_rejects=1)
-        return path
-
-    return make
 
 
 @pytest.fixture
@@ -153,17 +104,3 @@ def test_following_something_else_than_a_database(run, tmp_path):
 
     assert result.exit_code == 2
     assert "not a database" in result.stderr
-
-
-def test_the_examples_of_the_help_work(run, database):
-    """Each example that --help gives works as it stands, but for following."""
-    lines = [
-        line.strip().partition(" | ")[0].replace(" -f", "")
-        for line in (tail.command.help or "").splitlines()
-        if line.strip().startswith("logcollector tail")
-    ]
-
-    assert len(lines) >= 4
-    for line in lines:
-        result = run(*shlex.split(line)[1:], env={"LOGCOLLECTOR_DB": str(database)})
-        assert result.exit_code == 0, (line, result.output)

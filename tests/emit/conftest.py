@@ -1,42 +1,10 @@
-"""Records to show, outputs to show them on, and what the daemon says meanwhile."""
+"""An output to show records on, which the test opens and closes."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-from collector.record import Record
-
-
-@pytest.fixture(scope="session")
-def make_record() -> Callable[..., Record]:
-    """Makes a Record like one of a stock client, with some values changed."""
-
-    def make(message: str = "hello", **changes: Any) -> Record:
-        values: dict[str, Any] = {
-            "created": 1_700_000_000.25,
-            "received": 1_700_000_000.5,
-            "relativeCreated": 59.6,
-            "name": "myapp.area1",
-            "levelno": 20,
-            "levelname": "INFO",
-            "message": message,
-            "hostname": "web1",
-            "process": 4242,
-            "processName": "MainProcess",
-            "thread": 1234,
-            "threadName": "MainThread",
-            "pathname": "/srv/app/db.py",
-            "filename": "db.py",
-            "module": "db",
-            "lineno": 17,
-            "funcName": "connect",
-            "peer": "127.0.0.1",
-        }
-        return Record(**{**values, **changes})
-
-    return make
 
 
 class Gate:

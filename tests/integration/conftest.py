@@ -79,6 +79,20 @@ def daemon(start_daemon: StartDaemon, loop_name: str) -> Daemon:
 
 
 @pytest.fixture
+def stored(start_daemon: StartDaemon) -> Callable[..., Path]:
+    """Makes a database, through a daemon that has ended; returns its path."""
+
+    def make(*frames: bytes, database: Path | None = None) -> Path:
+        daemon = start_daemon(database=database)
+        daemon.send(*frames)
+        daemon.wait_rows(len(frames))
+        daemon.stop()
+        return daemon.database
+
+    return make
+
+
+@pytest.fixture
 def run_client(tmp_path: Path) -> RunClient:
     """Run a client's code in an isolated Python, without this package.
 

@@ -32,6 +32,9 @@ HIDDEN_VARIABLES = (
 
 COMMAND = (sys.executable, "-m", "collector")
 
+# Users don't set it, and it hides what is still to be written at the end.
+BUFFERED = {"PYTHONUNBUFFERED": ""}
+
 
 def until(
     condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS

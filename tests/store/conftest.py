@@ -2,47 +2,19 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from store.rights import public_folder
+from store.stored import Stored, new_stored
 
 from collector.record import Record
 from collector.store.backlog import Backlog
 from collector.store.database import open_database
 from collector.store.writer import Writer
-
-
-@pytest.fixture(scope="session")
-def make_record() -> Callable[..., Record]:
-    """Makes a Record like one of a stock client, with some values changed."""
-
-    def make(message: str = "hello", **changes: Any) -> Record:
-        values: dict[str, Any] = {
-            "created": 1_700_000_000.25,
-            "received": 1_700_000_000.5,
-            "name": "myapp.db",
-            "levelno": 20,
-            "levelname": "INFO",
-            "message": message,
-            "hostname": "web1",
-            "process": 4242,
-            "processName": "MainProcess",
-            "started": 1_699_999_000.5,
-            "thread": 1234,
-            "threadName": "MainThread",
-            "pathname": "/srv/app/db.py",
-            "filename": "db.py",
-            "module": "db",
-            "lineno": 17,
-            "funcName": "connect",
-            "peer": "127.0.0.1",
-        }
-        return Record(**{**values, **changes})
-
-    return make
 
 
 class Running:
@@ -95,6 +67,38 @@ class Running:
     def messages(self) -> list[str]:
         """Return all stored messages in order, as the view gives them."""
         return [row[0] for row in self.rows("SELECT message FROM logs ORDER BY id")]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a test makes its database."""
+    return tmp_path / "logs.sqlite"
+
+
+@pytest.fixture
+def stored(path: Path) -> Iterator[Stored]:
+    """A database that is filled as the daemon does it, and has no records yet."""
+    with new_stored(path) as one:
+        yield one
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user can reach."""
+    with public_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks are not waited for by those who read."""
+    monkeypatch.setattr("collector.store.reader.BUSY_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def example_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each example of a property makes its own database."""
+    return tmp_path_factory.mktemp("examples") / "logs.sqlite"
 
 
 @pytest.fixture

@@ -4,19 +4,20 @@ import asyncio
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from collector.query.log_row import LogRow
 from collector.query.predicate import predicate
-from collector.query.tree import Node
+from collector.query.tree import Everything, Node
 from collector.record import Record
 from collector.store.backlog import Batch
 from collector.store.database import open_database
 from collector.store.inserter import Inserter
 from collector.store.reader import Deadline, Reader, open_reader
+from collector.store.search import Search
 from collector.store.search_index import create_index, index_some
 
 ROLLUPS = "SELECT * FROM rollups ORDER BY seconds, start, call_site_id"
@@ -54,6 +55,19 @@ class Stored:
         assert create_index(self.connection)
         index_some(self.connection, records)
 
+    def can_empty_its_log(self) -> bool:
+        """Write all of the log into the database, and tell whether nobody reads it."""
+        self.connection.execute("PRAGMA busy_timeout = 0")
+        [(busy, pages, _)] = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return (busy, pages) == (0, 0)
+
+    def spoil_schema(self) -> None:
+        """Make the schema nonsense, so that the database can't be opened again."""
+        self.connection.executescript(
+            "PRAGMA writable_schema = ON;"
+            "UPDATE sqlite_master SET sql = 'CREATE NONSENSE' WHERE name = 'records';"
+        )
+
     def rows(self) -> list[LogRow]:
         """Return all records as the view shows them, in order."""
         columns = ", ".join(LogRow._fields)
@@ -66,19 +80,27 @@ class Stored:
         return [row for row in self.rows() if holds(row)]
 
 
+def remove(path: Path) -> None:
+    """Remove a database with all that belongs to it, if it is there."""
+    for end in ("", "-wal", "-shm"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Stored]:
+    """Open a database that is there, to write to it as the daemon does."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = off")
+        yield Stored(path, connection)
+
+
 @contextmanager
 def new_stored(path: Path) -> Iterator[Stored]:
     """Make a database of the newest schema, over one that is there."""
-    for end in ("-wal", "-shm"):
-        Path(f"{path}{end}").unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+    remove(path)
     path.write_bytes(new_database())
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute("PRAGMA synchronous = off")
-        yield Stored(path, connection)
-    finally:
-        connection.close()
+    with opened(path) as one:
+        yield one
 
 
 @contextmanager
@@ -86,6 +108,13 @@ def reading(path: Path) -> Iterator[Reader]:
     """Open a database for reading, without a deadline."""
     with open_reader(path, Deadline(None)) as reader:
         yield reader
+
+
+def messages(path: Path) -> list[str]:
+    """Return all messages in a database as a reader finds them, in order."""
+    with reading(path) as reader:
+        rows = Search(reader, Everything()).rows(newest_first=False)
+        return [row.message for row in rows]
 
 
 def expected_rollups(connection: sqlite3.Connection) -> list[tuple[int, ...]]:

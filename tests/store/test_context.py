@@ -1,18 +1,12 @@
 """Context is what the same run of a process logged around a record."""
 
 import pytest
-from store.stored import new_stored, reading
+from store.stored import reading
 
 from collector.query.tree import Everything, Text
 from collector.store import context
 from collector.store.context import neighbours, with_context
 from collector.store.search import Search
-
-
-@pytest.fixture
-def stored(tmp_path):
-    with new_stored(tmp_path / "logs.sqlite") as one:
-        yield one
 
 
 def surroundings(stored, records, *, word="hit", newest_first=False):

@@ -27,18 +27,6 @@ many = settings(
 )
 
 
-@pytest.fixture
-def stored(tmp_path):
-    with new_stored(tmp_path / "logs.sqlite") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    """Where each example of a property makes its own database."""
-    return tmp_path_factory.mktemp("rollups") / "logs.sqlite"
-
-
 minutes = st.integers(-3, 4 * DAY // MINUTE).map(lambda number: number * MINUTE)
 
 
@@ -89,9 +77,9 @@ def test_a_time_without_bounds_is_all_of_it():
 
 @many
 @given(stored_batches=batches)
-def test_rollups_are_right_after_each_batch(path, stored_batches):
+def test_rollups_are_right_after_each_batch(example_path, stored_batches):
     """Whatever the times of records, each is counted once in each length."""
-    with new_stored(path) as one:
+    with new_stored(example_path) as one:
         for batch in stored_batches:
             one.add(*batch)
             found = one.connection.execute(ROLLUPS).fetchall()
@@ -109,10 +97,10 @@ def test_rollups_are_right_after_each_batch(path, stored_batches):
     data=st.data(),
 )
 def test_bounds_and_ranges_hold_all_records(
-    path, stored_batches, since, until, few, dense, newest_first, data
+    example_path, stored_batches, since, until, few, dense, newest_first, data
 ):
     """No record of a time, or of call sites, is out of their bounds and ranges."""
-    with pytest.MonkeyPatch.context() as patch, new_stored(path) as one:
+    with pytest.MonkeyPatch.context() as patch, new_stored(example_path) as one:
         patch.setattr(rollups, "FEW_IDS", few)
         patch.setattr(rollups, "DENSE", dense)
         for batch in stored_batches:
@@ -126,7 +114,7 @@ def test_bounds_and_ranges_hold_all_records(
         ids = {record_id for record_id, _ in rows}
         theirs = {record_id for record_id, site in rows if site in sites}
 
-        with reading(path) as reader:
+        with reading(example_path) as reader:
             bounds = id_bounds(reader, since, until)
             assert bounds is not None or not ids
             if bounds is not None:

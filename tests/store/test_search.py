@@ -16,18 +16,6 @@ from collector.store.search_index import create_index
 
 
 @pytest.fixture
-def stored(tmp_path):
-    with new_stored(tmp_path / "logs.sqlite") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    """Where each example of a property makes its own database."""
-    return tmp_path_factory.mktemp("search") / "logs.sqlite"
-
-
-@pytest.fixture
 def fine(monkeypatch):
     """Sizes at which a few thousand records are many."""
     monkeypatch.setattr(search, "SCANNED_IDS", 300)
@@ -70,9 +58,9 @@ def draw_index(data, one, count):
 
 @many
 @given(data=st.data(), stored_batches=batches)
-def test_searches_agree_with_the_predicate(path, data, stored_batches):
+def test_searches_agree_with_the_predicate(example_path, data, stored_batches):
     """Ids are those the predicate holds for, whatever index, limit and bounds."""
-    with pytest.MonkeyPatch.context() as patch, new_stored(path) as one:
+    with pytest.MonkeyPatch.context() as patch, new_stored(example_path) as one:
         draw_sizes(data, patch)
         for batch in stored_batches:
             one.add(*batch)
@@ -90,7 +78,7 @@ def test_searches_agree_with_the_predicate(path, data, stored_batches):
         ]
         wanted = (rows[::-1] if newest_first else rows)[:limit]
 
-        with reading(path) as reader:
+        with reading(example_path) as reader:
             looked_for = Search(reader, node, before=before, after=after)
             assert list(looked_for.ids(newest_first=newest_first, limit=limit)) == [
                 row.id for row in wanted
@@ -103,10 +91,10 @@ def test_searches_agree_with_the_predicate(path, data, stored_batches):
 @many
 @given(data=st.data(), stored_batches=batches)
 def test_what_goes_on_meanwhile_does_not_change_what_is_found(
-    path, data, stored_batches
+    example_path, data, stored_batches
 ):
     """While the index is made anew, or late records come, answers stay right."""
-    with pytest.MonkeyPatch.context() as patch, new_stored(path) as one:
+    with pytest.MonkeyPatch.context() as patch, new_stored(example_path) as one:
         draw_sizes(data, patch)
         # Some come while it is looked for others.
         late = stored_batches[1:]
@@ -131,7 +119,7 @@ def test_what_goes_on_meanwhile_does_not_change_what_is_found(
             elif event == "index":
                 one.index(data.draw(st.integers(0, 3)))
 
-        with reading(path) as reader:
+        with reading(example_path) as reader:
             looked_for = Search(reader, node, progress=meddle)
             found = list(looked_for.ids(newest_first=newest_first))
         assert found == (wanted[::-1] if newest_first else wanted)

@@ -5,19 +5,13 @@ import threading
 from contextlib import closing
 
 import pytest
-from store.stored import new_stored, reading
+from store.stored import reading
 
 from collector.query.tree import Text
 from collector.record import normalise
 from collector.store import search_index
 from collector.store.search import Search
 from collector.store.search_index import create_index, index_some, remaining
-
-
-@pytest.fixture
-def stored(tmp_path):
-    with new_stored(tmp_path / "logs.sqlite") as one:
-        yield one
 
 
 def found(stored, text):

@@ -40,18 +40,6 @@ many = settings(
 )
 
 
-@pytest.fixture
-def stored(tmp_path):
-    with new_stored(tmp_path / "logs.sqlite") as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    """Where each example of a property makes its own database."""
-    return tmp_path_factory.mktemp("stats") / "logs.sqlite"
-
-
 def time_key(seconds):
     return lambda row: (int(row.created) // seconds * seconds,)
 
@@ -128,10 +116,10 @@ edge = st.one_of(moment, moment, st.sampled_from([-1.0, 0.0, 60.0, 1e13]))
 
 @many
 @given(data=st.data(), stored_batches=batches, by=st.sampled_from(sorted(KEYS)))
-def test_groups_are_what_counting_gives(path, data, stored_batches, by):
+def test_groups_are_what_counting_gives(example_path, data, stored_batches, by):
     """Counts, first and last ids, and levels of groups are those of the records."""
     grouping, key = KEYS[by]
-    with pytest.MonkeyPatch.context() as patch, new_stored(path) as one:
+    with pytest.MonkeyPatch.context() as patch, new_stored(example_path) as one:
         patch.setattr(search, "SCANNED_IDS", data.draw(st.integers(1, 9)))
         patch.setattr(rollups, "FEW_IDS", data.draw(st.integers(0, 6)))
         for batch in stored_batches:
@@ -147,7 +135,7 @@ def test_groups_are_what_counting_gives(path, data, stored_batches, by):
             node = every(node, draw_node(data, drawn_values(stored_batches)))
         rows = one.matching(node)
 
-        with reading(path) as reader:
+        with reading(example_path) as reader:
             assert found_by(reader, node, grouping) == counted(rows, key)
             assert count(reader, node) == len(rows)
 
