@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,12 +17,25 @@ from collector.errors import CollectorError
 COMPLETE_SECONDS: Final = 1.0
 MOST_NAMES: Final = 200
 
+# Bash puts what is completed into the command line as it is, and names come
+# from the network: one with $( or ; in it would be run.
+_HARMLESS: Final = re.compile(r"[\w.@%+:/-]+")
+
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 _OPERATORS: Final = (":", "=", "!=", ">", ">=", "<", "<=")
 _SCRIPTS: Final = {
-    "bash": 'eval "$(_LOGCOLLECTOR_COMPLETE=bash_source logcollector)"',
-    "zsh": 'eval "$(_LOGCOLLECTOR_COMPLETE=zsh_source logcollector)"',
-    "fish": "_LOGCOLLECTOR_COMPLETE=fish_source logcollector | source",
+    "bash": (
+        "command -v logcollector >/dev/null && "
+        'eval "$(_LOGCOLLECTOR_COMPLETE=bash_source logcollector)"'
+    ),
+    "zsh": (
+        "command -v logcollector >/dev/null && "
+        'eval "$(_LOGCOLLECTOR_COMPLETE=zsh_source logcollector)"'
+    ),
+    "fish": (
+        "command -q logcollector; and "
+        "_LOGCOLLECTOR_COMPLETE=fish_source logcollector | source"
+    ),
 }
 
 
@@ -54,7 +68,7 @@ def logger_names(database: Path | None, incomplete: str) -> list[str]:
                 "WHERE substr(name, 1, ?) = ? ORDER BY name LIMIT ?",
                 (len(incomplete), incomplete, MOST_NAMES),
             )
-        return [name for (name,) in rows if name.isprintable()]
+        return [name for (name,) in rows if _HARMLESS.fullmatch(name)]
     return []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from collector.errors import ReadError
 from collector.store.reader import FAULTS, connect, explained
 from collector.store.search_index import create_index, index_some, remaining
 
-# Records of one transaction: the daemon, if it runs, waits no longer than this.
-STEP_RECORDS = 5000
+# Records of one transaction, and the pause behind it. The daemon, if it runs,
+# tries for 50 ms to get the lock, at least every 20 ms: it must find it free.
+STEP_RECORDS = 2000
+PAUSE_SECONDS = 0.025
 
 # How long to wait for the daemon's own transactions.
 BUSY_SECONDS = 10.0
@@ -60,6 +63,7 @@ def reindex(database: Path | None) -> None:
                     now = index_some(connection, STEP_RECORDS)
                     progress.update(max(0, left - now))
                     left = now
+                    time.sleep(PAUSE_SECONDS)
     except FAULTS as error:
         raise explained(path, error) from None
     click.echo(f"{path}: indexed", err=True)

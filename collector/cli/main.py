@@ -66,7 +66,10 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except CollectorError as error:
-            click.echo(f"logcollector: {error}", err=True)
+            from collector.cli.rendering.printable import lines_kept
+
+            # SQLite quotes what a damaged file holds.
+            click.echo(f"logcollector: {lines_kept(str(error))}", err=True)
             ctx.exit(exit_status(error))
 
 

@@ -21,9 +21,10 @@ from collector.store.stats import count
 @click.option("--limit", "-n", type=click.IntRange(0), default=100, show_default=True,
               help="Most records to show; 0: all.")  # fmt: skip
 @click.option("--order", type=click.Choice(["newest", "oldest"]), default="newest",
-              show_default=True, help="Which records come first.")  # fmt: skip
+              show_default=True,
+              help="Which come first, in the order of arrival.")  # fmt: skip
 @click.option("--newest-last", is_flag=True,
-              help="The newest records, but shown in the order of time.")  # fmt: skip
+              help="The newest records, but shown as they came.")  # fmt: skip
 @click.option("--before", type=int, metavar="ID", help="Only ids before this one.")
 @click.option("--after", type=int, metavar="ID", help="Only ids after this one.")
 @click.option("--count", "count_only", is_flag=True, help="Only say how many.")
@@ -93,6 +94,8 @@ def command(
                 reader, rows, context, newest_first=newest_first and not newest_last
             )
         screen.show(rows)
+    if not shown and sys.stderr.isatty():
+        click.echo("no records", err=True)
     if shown and shown == limit and sys.stderr.isatty():
         flag = "--before" if newest_first else "--after"
         click.echo(f"more: {flag} {last_id}", err=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import functools
 import io
+import itertools
 import json
 import math
 import os
+import re
 import shutil
 import sys
 import time
@@ -29,6 +31,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Flag = tuple[str, str, Operator, str | None]
 
 FORMATS: Final = ("text", "table", "jsonl", "json", "csv")
+
+# Options of one letter may have a number right behind, as in -n5, and no word.
+_WORD_WITH_MINUS: Final = re.compile(r"-[A-Za-z]\D.*", re.DOTALL)
 
 # A search that takes longer says how far it is.
 SAY_PROGRESS_SECONDS: Final = 1.0
@@ -67,16 +72,29 @@ class QueryCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; an unknown option may be a word to exclude."""
+        hint = (
+            "To leave out a word, write -- in front of the query: "
+            f"{ctx.command_path} -- error -retry"
+        )
+        before = ""
+        for argument in itertools.takewhile("--".__ne__, args):
+            # `-green` would be -g with a value, and nobody would notice.
+            if _WORD_WITH_MINUS.fullmatch(argument) and not self._has_value(before):
+                raise click.UsageError(f"No such option {argument!r}. {hint}", ctx)
+            before = argument
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            hint = ""
-            if not error.option_name.startswith("--"):
-                hint = (
-                    " To leave out a word, write -- in front of the query: "
-                    f"{ctx.command_path} -- error -retry"
-                )
-            raise click.UsageError(f"{error.format_message()}{hint}", ctx) from None
+            more = "" if error.option_name.startswith("--") else f" {hint}"
+            raise click.UsageError(f"{error.format_message()}{more}", ctx) from None
+
+    def _has_value(self, argument: str) -> bool:
+        """Tell whether an argument is an option whose value comes next."""
+        return any(
+            argument in option.opts and not option.is_flag
+            for option in self.params
+            if isinstance(option, click.Option)
+        )
 
 
 def reading_options(

@@ -16,6 +16,7 @@ from collector.cli.rendering.counts_table import CountRow, counts_table
 from collector.cli.rendering.histogram import Bucket, histogram
 from collector.cli.rendering.json_documents import escaped
 from collector.cli.rendering.levels import LevelGroup, level_group
+from collector.cli.rendering.printable import encodable
 from collector.query.extras import extra_label
 from collector.query.fields import FIELD_NAMES, MAX_PATH_KEYS
 from collector.store.reader import Deadline, Reader, open_reader
@@ -32,6 +33,7 @@ from collector.store.stats import (
 # Without --by: bars of the histogram, and rows of the tables below it.
 MOST_BARS: Final = 40
 OVERVIEW_ROWS: Final = 10
+TABLE_ROWS: Final = 20
 
 NO_RECORDS: Final = "no records\n"
 
@@ -53,13 +55,15 @@ TIMES: Final = {"minute": MINUTE, "hour": HOUR, "day": DAY}
 @reading_options(fields=False)
 @click.option("--by", metavar="WHAT", help="Count by level, logger, callsite, host, "
               "process, minute, hour, day, or a key of extra.")  # fmt: skip
-@click.option("--limit", "-n", type=click.IntRange(0), default=20, show_default=True,
-              help="Most rows of a table; 0: all.")  # fmt: skip
-def command(*, reading: Reading, by: str | None, limit: int) -> None:
+@click.option("--limit", "-n", type=click.IntRange(0),
+              help="Most rows of a table; 0: all.  "
+              "[default: 20, without --by 10]")  # fmt: skip
+def command(*, reading: Reading, by: str | None, limit: int | None) -> None:
     """Count records: a histogram, tables.
 
-    Without --by: a histogram over time, and the levels and loggers. Takes the
-    same queries as `query`.
+    Without --by: a histogram over time, and the levels and loggers (JSON and
+    CSV have the histogram alone). Of a list in extra, its first item counts.
+    Takes the same queries as `query`.
 
     \b
     Examples:
@@ -68,13 +72,14 @@ def command(*, reading: Reading, by: str | None, limit: int) -> None:
       logcollector stats --by hour logger:myapp.db -o json
       logcollector stats --by user.id timeout
     """
+    by = None if by is None else encodable(by)
     with (
         open_reader(reading.database, Deadline(reading.timeout_seconds)) as reader,
         progress_line() as progress,
     ):
         tally = Tally(reader, reading, progress)
         if by is None and reading.format in ("text", "table"):
-            text = tally.overview()
+            text = tally.overview(OVERVIEW_ROWS if limit is None else limit)
         elif by is None or by in TIMES:
             buckets = tally.buckets(None if by is None else TIMES[by])
             counted = tally.by_time(buckets)
@@ -87,6 +92,7 @@ def command(*, reading: Reading, by: str | None, limit: int) -> None:
             )
         else:
             groups = tally.by_name(by)
+            limit = TABLE_ROWS if limit is None else limit
             text = (
                 tally.table(by, groups, limit)
                 if reading.format in ("text", "table")
@@ -107,17 +113,14 @@ class Tally:
         self._reading = reading
         self._progress = progress
 
-    def overview(self) -> str:
+    def overview(self, limit: int) -> str:
         """Return a histogram, and tables of levels and loggers."""
         buckets = self.buckets(None)
         counted = self.by_time(buckets)
         if not counted:
             return NO_RECORDS
         parts = [self.drawn(counted, buckets)]
-        parts += [
-            self.table(by, self.by_name(by), OVERVIEW_ROWS)
-            for by in ("level", "logger")
-        ]
+        parts += [self.table(by, self.by_name(by), limit) for by in ("level", "logger")]
         return "\n".join(parts)
 
     def buckets(self, seconds: int | None) -> Buckets:

@@ -12,6 +12,7 @@ from collector.cli.reading import QueryCommand, Reading, progress_line, reading_
 from collector.cli.showing import Screen
 from collector.errors import NoSuchDatabase
 from collector.query.log_row import LogRow
+from collector.query.narrowing import time_bounds
 from collector.query.tree import Everything
 from collector.store.follow import Cursor
 from collector.store.reader import Deadline, open_reader
@@ -46,6 +47,8 @@ def command(*, reading: Reading, lines: int, follow: bool) -> None:
         # Both are Ctrl-C then: they end also a search that takes long.
         for number in SIGNALS:
             signal.signal(number, signal.default_int_handler)
+    if follow and time_bounds(reading.node)[1] is not None:
+        raise click.UsageError("-f: with an end in time nothing would ever come")
     screen = Screen(reading)
     cursor = Cursor(reading.database)
     rows: list[LogRow] = []
@@ -94,8 +97,19 @@ def _follow(cursor: Cursor, screen: Screen, reading: Reading) -> None:
     from collector.query.predicate import predicate
 
     # Each record's search gets as much time as a whole query.
-    matches = predicate(reading.node, lambda: reading.timeout_seconds)
+    deadline = Deadline(reading.timeout_seconds)
+
+    def seconds_left() -> float:
+        return deadline.seconds_left()
+
+    matches = predicate(reading.node, seconds_left)
     everything = isinstance(reading.node, Everything)
+
+    def wanted(row: LogRow) -> bool:
+        nonlocal deadline
+        deadline = Deadline(reading.timeout_seconds)
+        return everything or matches(row)
+
     while True:
-        screen.add(row for row in cursor.new_rows() if everything or matches(row))
+        screen.add(filter(wanted, cursor.new_rows()))
         time.sleep(LOOK_SECONDS)

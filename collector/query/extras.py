@@ -12,6 +12,9 @@ from collector.query.matching import ORDERS, Matcher, text_matcher, text_of
 from collector.query.numerals import plain_number
 from collector.query.tree import Comparison, Has, Path
 
+# Labels of many records are held in memory.
+MAX_LABEL_CHARS: Final = 200
+
 _WORDS: Final = {True: "true", False: "false", None: "null"}
 
 
@@ -35,7 +38,7 @@ def extra_label(path: str) -> Function:
     """Return the function that says what `extra` has at a dotted path.
 
     It is given JSON text; its value is a text, or None where there is nothing.
-    Of several values it is the first.
+    Of several values it is the first, of a long one the beginning.
     """
     keys = Path(tuple(path.split(".")))
 
@@ -44,7 +47,7 @@ def extra_label(path: str) -> Function:
         if attributes is None:
             return None
         values = [each for each in found(attributes, keys) if _is_plain(each)]
-        return _spelling(values[0]) if values else None
+        return _spelling(values[0])[:MAX_LABEL_CHARS] if values else None
 
     return Function("extra_label", 1, label)
 
@@ -76,7 +79,7 @@ def found(attributes: dict[str, object], path: Path) -> Iterator[object]:
     while pending:
         value, depth = pending.pop()
         if isinstance(value, list):
-            pending.extend((item, depth) for item in value)
+            pending.extend((item, depth) for item in reversed(value))
             if depth == len(keys):
                 yield value
         elif depth == len(keys):

@@ -28,6 +28,7 @@ from collector.query.tree import (
 # `level`, `process`, `thread` and `file` are more than one column.
 SHORT_NAMES: Final = {
     "logger": "name",
+    "msg": "message",
     "host": "hostname",
     "pid": "process",
     "line": "lineno",
@@ -55,7 +56,11 @@ LEVELS: Final = {
 MAX_PATH_KEYS: Final = 16
 MAX_STARS: Final = 20
 
-_KNOWN: Final = {name.casefold(): name for name in FIELD_NAMES}
+_KNOWN: Final = {
+    **{name.casefold(): name for name in FIELD_NAMES},
+    # As logging calls it.
+    "levelname": "level",
+}
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _STAR: Final = re.compile(r"(\\\*|\*+)")
 _DIGITS_AND_STARS: Final = re.compile(r"[0-9*]*\*[0-9*]*")

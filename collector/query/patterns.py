@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     import regex
 
 MAX_PATTERN_CHARS: Final = 1000
+
+# What is to be repeated n times is compiled n times, 300 bytes for a character.
+MAX_REPEATED_CHARS: Final = 100_000
+_PIECE: Final = re.compile(
+    r"\\.|\[(?:\\.|[^\]\\])*\]|\{([0-9]+)(?:,[0-9]*)?\}|[\s\S]", re.DOTALL
+)
 
 # It takes longer ones for none at all.
 _LONGEST: Final = 1e6
@@ -59,6 +66,25 @@ def searcher(pattern: str, seconds_left: SecondsLeft) -> Matcher:
     return matches
 
 
+def _repeated_chars(pattern: str) -> int:
+    """Return how long a pattern is, roughly, with what is repeated written out."""
+    open_groups = [0]
+    last = 0
+    for piece in _PIECE.finditer(pattern):
+        if piece[0] == "(":
+            open_groups.append(0)
+            continue
+        if piece[1] is not None:
+            more = last * max(0, int(piece[1][:9]) - 1)
+            last += more
+        elif piece[0] == ")" and len(open_groups) > 1:
+            more = last = open_groups.pop()
+        else:
+            more = last = 1
+        open_groups[-1] += more
+    return sum(open_groups)
+
+
 def _compiled(pattern: str) -> regex.Pattern[str]:
     # Heavy, and most queries have none.
     import regex
@@ -68,6 +94,8 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
             f"expected a regular expression of at most {MAX_PATTERN_CHARS} characters",
             MAX_PATTERN_CHARS,
         )
+    if _repeated_chars(pattern) > MAX_REPEATED_CHARS:
+        raise PatternError("expected a regular expression with fewer repetitions", 0)
     try:
         # It warns of what another mode would read otherwise.
         with warnings.catch_warnings():

@@ -55,15 +55,20 @@ def matches(node: Node, row: LogRow, seconds_left: SecondsLeft = _for_ever) -> b
     return predicate(node, seconds_left)(row)
 
 
+def _is_time(value: object) -> bool:
+    # Of a database made by others.
+    return isinstance(value, int | float)
+
+
 def _leaf(node: Leaf, seconds_left: SecondsLeft) -> Predicate:
     if isinstance(node, Everything):
         return lambda row: True  # noqa: ARG005 - it is asked of a record
     if isinstance(node, Since):
         since = node.epoch
-        return lambda row: row.created >= since
+        return lambda row: _is_time(row.created) and row.created >= since
     if isinstance(node, Until):
         until = node.epoch
-        return lambda row: row.created < until
+        return lambda row: _is_time(row.created) and row.created < until
     if isinstance(node, Text | Regex):
         finds = (
             contains(node.text)

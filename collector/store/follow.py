@@ -97,7 +97,7 @@ class Cursor:
                 # First, as whoever takes it may stop here.
                 self._last_id, self._last_row = row.id, row
                 yield row
-            if len(rows) < ROWS_PER_LOOK:
+            if not rows:
                 return
 
     def _open(self) -> Reader:

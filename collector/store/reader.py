@@ -130,7 +130,7 @@ class Reader:
             self._connection.execute("SELECT rowid FROM search LIMIT 0")
         except sqlite3.Error:
             return 0
-        return int(self.value("SELECT indexed_id FROM search_state"))
+        return int(self.value("SELECT coalesce(max(indexed_id), 0) FROM search_state"))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -54,7 +54,7 @@ def _add(table: str, key: str, fresh: str) -> str:
     return f"""
 INSERT INTO {table} (seconds, start, {key}, count, first_id, last_id)
 SELECT * FROM ({lengths}) WHERE true
-ON CONFLICT DO UPDATE SET
+ON CONFLICT (seconds, start, {key}) DO UPDATE SET
     count = count + excluded.count,
     first_id = min(first_id, excluded.first_id),
     last_id = max(last_id, excluded.last_id)

@@ -29,13 +29,18 @@ INDEXED_IDS: Final = 5_000_000
 # How common a piece is is told from the newest records.
 SAMPLED_IDS: Final = 5_000
 
-# Rows of one statement that fetches found records.
+# Rows of one statement that fetches found records, and their characters.
 FETCHED_ROWS: Final = 500
+FETCHED_CHARS: Final = 8_000_000
 
 # SQLite counts no further.
 MOST_ROWS: Final = 2**63 - 1
 
 _COLUMNS: Final = ",".join(LogRow._fields)
+_CHARS: Final = "+".join(
+    f"coalesce(length({column}),0)"
+    for column in ("message", "exc_text", "stack_info", "extra")
+)
 
 # Called with how many ids of how many are done.
 Progress = Callable[[int, int], None]
@@ -103,9 +108,13 @@ class Search:
         for record_id in self.ids(newest_first=newest_first, limit=limit):
             batch.append(record_id)
             if len(batch) == FETCHED_ROWS:
-                yield from fetch(self._reader, batch)
+                yield from self._fetched(batch)
                 batch = []
-        yield from fetch(self._reader, batch)
+        yield from self._fetched(batch)
+
+    def _fetched(self, ids: list[int]) -> Iterator[LogRow]:
+        for part in parts(self._reader, ids):
+            yield from fetch(self._reader, part)
 
     def slices(self, *, newest_first: bool) -> Iterator[Slice]:
         """Yield what has to be looked through, in order and without overlaps."""
@@ -261,13 +270,38 @@ def fetch(reader: Reader, ids: list[int]) -> list[LogRow]:
     return [found[record_id] for record_id in ids if record_id in found]
 
 
-def fetch_after(reader: Reader, record_id: int, limit: int) -> list[LogRow]:
-    """Return the records that follow an id, in order, `limit` at most."""
+def parts(reader: Reader, ids: list[int]) -> Iterator[list[int]]:
+    """Yield ids in order, together as many as have few characters, at least one."""
     rows = reader.rows(
-        f"SELECT {_COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ?",
-        (record_id, limit),
+        f"SELECT id, {_CHARS} FROM records "
+        "WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(ids),),
     )
-    return [LogRow._make(row) for row in rows]
+    chars = dict(rows)
+    part: list[int] = []
+    left = FETCHED_CHARS
+    for record_id in ids:
+        left -= chars.get(record_id, 0)
+        if left < 0 and part:
+            yield part
+            part, left = [], FETCHED_CHARS - chars.get(record_id, 0)
+        part.append(record_id)
+    yield part
+
+
+def fetch_after(reader: Reader, record_id: int, limit: int) -> list[LogRow]:
+    """Return the records that follow an id, in order, `limit` at most.
+
+    Fewer where their texts are long, but at least one, if there is any.
+    """
+    ids = [
+        row[0]
+        for row in reader.rows(
+            "SELECT id FROM records WHERE id > ? ORDER BY id LIMIT ?",
+            (record_id, limit),
+        )
+    ]
+    return fetch(reader, next(parts(reader, ids)))
 
 
 def time_span(reader: Reader, node: Node) -> tuple[float, float]:

@@ -12,6 +12,10 @@ from typing import Final
 
 from collector.store.transaction import transaction
 
+# Characters of one step: a few large messages take as long as thousands of small
+# ones, and the writer waits meanwhile.
+STEP_CHARS: Final = 500_000
+
 # Texts are folded before they get in, so that the tokenizer's own, older
 # folding of case does not matter. Without positions and column sizes it takes
 # less than half the space.
@@ -19,6 +23,11 @@ _CREATE: Final = """
 CREATE VIRTUAL TABLE search USING fts5(
     text, content='', detail=none, columnsize=0,
     tokenize='trigram case_sensitive 1')
+"""
+
+_SIZES: Final = """
+SELECT id, coalesce(length(message), 0) + coalesce(length(exc_text), 0)
+FROM records WHERE id > ? AND id <= ? ORDER BY id
 """
 
 _IS_THERE: Final = "SELECT 1 FROM sqlite_master WHERE name = 'search'"
@@ -53,6 +62,9 @@ def create_index(connection: sqlite3.Connection, *, anew: bool = False) -> bool:
     connection.create_function("logcollector_fold", 1, _fold, deterministic=True)
     try:
         with transaction(connection):
+            if not connection.execute("SELECT 1 FROM search_state").fetchall():
+                connection.execute("INSERT INTO search_state VALUES (1, 0)")
+                anew = True
             if anew:
                 connection.execute("DROP TABLE IF EXISTS search")
             # Somebody may have dropped it by hand, and left the state as it was.
@@ -69,18 +81,29 @@ def create_index(connection: sqlite3.Connection, *, anew: bool = False) -> bool:
 def index_some(connection: sqlite3.Connection, records: int) -> int:
     """Index up to so many ids that are not indexed yet, in one transaction.
 
-    Returns how many remain. `create_index` must have been called before.
+    Fewer where their texts are long, but at least one record. Returns how many
+    remain. `create_index` must have been called before.
     """
     with transaction(connection):
         [(done, last)] = connection.execute(
             "SELECT indexed_id, coalesce((SELECT max(id) FROM records), 0) "
             "FROM search_state"
         ).fetchall()
-        stop = min(last, done + records)
+        stop = _stop(connection, done, min(last, done + records))
         if stop > done:
             connection.execute(_ADD_SQL, (done, stop))
             connection.execute("UPDATE search_state SET indexed_id = ?", (stop,))
     return int(max(0, last - stop))
+
+
+def _stop(connection: sqlite3.Connection, done: int, stop: int) -> int:
+    """Return up to which id one step has time for."""
+    left = STEP_CHARS
+    for record_id, chars in connection.execute(_SIZES, (done, stop)):
+        left -= chars
+        if left <= 0:
+            return int(record_id)
+    return stop
 
 
 def remaining(connection: sqlite3.Connection) -> int:

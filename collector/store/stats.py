@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from collector.errors import ReadError
 from collector.query.narrowing import call_site_part, is_exact, time_bounds
 from collector.query.tree import Node, Since, Until, every
 from collector.store import rollups
 from collector.store.reader import Reader
 from collector.store.rolling_up import DAY, MINUTE
 from collector.store.search import Progress, Search, call_sites
+
+# All are held in memory: a key of extra may differ in each record.
+MOST_GROUPS: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,11 @@ def group_records(
         key = regroup(tuple(rest))
         group = groups.get(key)
         if group is None:
+            if len(groups) >= MOST_GROUPS:
+                raise ReadError(
+                    f"more than {MOST_GROUPS:,} groups; narrow it down, or count by "
+                    "something else"
+                )
             group = groups[key] = Group(key, first_id, last_id)
         group.first_id = min(group.first_id, first_id)
         group.last_id = max(group.last_id, last_id)

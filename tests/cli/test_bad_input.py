@@ -328,3 +328,21 @@ def test_damaged_pages(run, fill, reading, seed):
         assert result.exit_code in (1, 2)
         assert isinstance(result.exception, SystemExit), result.exception
         assert str(path) in result.stderr
+
+
+def test_a_damaged_schema_can_not_steer_the_terminal(run, fill):
+    """What SQLite quotes of a hostile file is shown with its escapes visible."""
+    path = fill({})
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA writable_schema = ON")
+        other.execute(
+            "UPDATE sqlite_master SET name = ?, sql = 'NONSENSE' "
+            "WHERE name = 'records'",
+            ["\x1b]0;evil\x07"],
+        )
+        other.commit()
+    result = run("query", "--db", path)
+
+    assert result.exit_code == 1
+    assert "\x1b" not in result.stderr
+    assert "\\x1b]0;evil\\x07" in result.stderr

@@ -14,8 +14,16 @@ from collector.cli.main import COMMANDS
 
 @pytest.fixture
 def database(fill):
-    """A database with some loggers, one of which must never reach a terminal."""
-    names = ("myapp", "myapp.db", "myapp.web", "my app", "other", "my\x1b[31mred")
+    """A database with some loggers, three of which a shell must never be given."""
+    names = (
+        "myapp",
+        "myapp.db",
+        "myapp.web",
+        "other",
+        "my\x1b[31mred",
+        "my$(touch${IFS}pwned)",
+        "my;touch${IFS}pwned;",
+    )
     return fill(*({"name": name} for name in names))
 
 
@@ -83,10 +91,10 @@ def test_options(complete):
 
 def test_loggers(complete, database):
     """Names of loggers come from the database, those that can be shown."""
-    found = ["my app", "myapp", "myapp.db", "myapp.web"]
+    found = ["myapp", "myapp.db", "myapp.web"]
 
     assert complete("query", "--logger", "my", database=database) == found
-    assert complete("tail", "--logger", "myapp.", database=database) == found[2:]
+    assert complete("tail", "--logger", "myapp.", database=database) == found[1:]
     assert complete("stats", "--logger", "x", database=database) == []
     named = ("query", "--db", str(database), "--logger", "o")
     assert complete(*named) == ["other"]

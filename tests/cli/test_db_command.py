@@ -1,6 +1,7 @@
 """`logcollector db reindex`: the index anew, and searches right at any time."""
 
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -160,3 +161,32 @@ def test_the_database_of_the_surroundings(run, database, monkeypatch):
     missing = run("db", "reindex", env={"LOGCOLLECTOR_DB": "none.sqlite"})
     assert missing.exit_code == 2
     assert "none.sqlite" in missing.stderr
+
+
+def test_a_daemon_gets_the_lock_between_two_steps(run, fill):
+    """While the index is made, another connection can write with little patience."""
+    path = fill(*[{}] * 20_000)
+    stored = []
+    ended = threading.Event()
+
+    def daemon():
+        with closing(
+            sqlite3.connect(path, timeout=0.05, isolation_level=None)
+        ) as writer:
+            while not ended.is_set():
+                try:
+                    writer.execute("BEGIN IMMEDIATE")
+                    writer.execute("COMMIT")
+                    stored.append(1)
+                except sqlite3.OperationalError:
+                    continue
+                ended.wait(0.001)
+
+    thread = threading.Thread(target=daemon)
+    thread.start()
+    result = run("db", "reindex", "--db", path)
+    ended.set()
+    thread.join()
+
+    assert result.exit_code == 0
+    assert len(stored) >= 5

@@ -351,3 +351,31 @@ def test_the_sum_is_the_count(run, rows, database):
 
     assert total == 24
     assert set(grouped.values()) == {total}
+
+
+def test_of_a_list_the_first_item_counts(run, fill):
+    """A record counts once, for the first of the values that its key has."""
+    path = fill({"extra": '{"tags":["a","b","c"]}'}, {"extra": '{"tags":["b"]}'})
+    result = run("stats", "--by", "tags", "-o", "json", "--db", path)
+
+    assert {each["tags"]: each["count"] for each in json.loads(result.stdout)} == {
+        "a": 1,
+        "b": 1,
+    }
+
+
+def test_groups_without_end_are_refused(run, fill, monkeypatch):
+    """More groups than memory should hold end it with a hint."""
+    monkeypatch.setattr("collector.store.stats.MOST_GROUPS", 10)
+    path = fill(*({"extra": f'{{"n":{n}}}'} for n in range(11)))
+    result = run("stats", "--by", "n", "--db", path)
+
+    assert result.exit_code == 1
+    assert "10" in result.stderr
+
+
+def test_a_key_that_is_no_text(run, fill):
+    """Bytes that are no UTF-8 in a key are no traceback."""
+    result = run("stats", "--by", "\udcff", "-o", "json", "--db", fill({}))
+
+    assert result.exception is None or isinstance(result.exception, SystemExit)

@@ -312,3 +312,15 @@ def test_a_reader_that_goes(daemon: Daemon, tmp_path: Path) -> None:
         daemon.send(stock_frame("second"))
         process.wait(PATIENCE_SECONDS)
         assert stderr.read() == b""
+
+
+def test_a_pattern_that_takes_for_ever(daemon: Daemon, follow: Follow) -> None:
+    """A search in what comes has its time; then it ends, and says so."""
+    daemon.send(stock_frame("first"))
+    daemon.wait_rows(1)
+    follower = follow("-n", "0", "--timeout", "1", "/(a|a)+$/")
+    follower.wait_open(daemon.database)
+    daemon.send(stock_frame("a" * 60 + "b"))
+
+    assert follower.wait_end() == 1
+    follower.wait_said("logcollector: ")

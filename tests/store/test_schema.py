@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from collector.store.rolling_up import roll_up_sql
 from collector.store.schema import (
     MIGRATIONS,
     SCHEMA_VERSION,
@@ -229,3 +230,9 @@ def test_ids_are_never_used_again():
         first = database.execute(insert).lastrowid
         database.execute("DELETE FROM rejects")
         assert database.execute(insert).lastrowid == first + 1
+
+
+def test_statements_are_known_to_older_versions_of_sqlite():
+    """An upsert names its target, without which it needs SQLite 3.35."""
+    for sql in [*roll_up_sql("?"), *(migration.sql for migration in MIGRATIONS)]:
+        assert "ON CONFLICT DO" not in " ".join(sql.split())

@@ -268,3 +268,34 @@ def test_gaps_between_ids_count_as_done(stored, make_record):
     stored.add(make_record("needle"))
     assert index_some(stored.connection, 4) == 0
     assert found(stored, "needle") == [11]
+
+
+def test_a_step_is_bounded_by_characters_too(stored, make_record, monkeypatch):
+    """Few long messages make a step as many short ones do, one at least."""
+    monkeypatch.setattr(search_index, "STEP_CHARS", 100)
+    stored.add(
+        make_record("x" * 60),
+        make_record("y" * 60),
+        make_record("z" * 500, exc_text="e"),
+    )
+    create_index(stored.connection)
+
+    left = [index_some(stored.connection, 2000) for _ in range(3)]
+
+    assert left == [1, 0, 0]
+    assert indexed(stored, "zzz") == [3]
+
+
+def test_an_index_whose_state_is_lost_is_begun_anew(stored, make_record):
+    """Without its one row of state a search scans, and the index is made again."""
+    stored.add(make_record("needle"))
+    stored.index(10)
+    stored.connection.execute("DELETE FROM search_state")
+    assert indexed_id(stored) == 0
+    assert found(stored, "needle") == [1]
+
+    create_index(stored.connection)
+    assert remaining(stored.connection) == 1
+    index_some(stored.connection, 10)
+
+    assert indexed(stored, "nee") == [1]
