@@ -346,3 +346,30 @@ def test_a_damaged_schema_can_not_steer_the_terminal(run, fill):
     assert result.exit_code == 1
     assert "\x1b" not in result.stderr
     assert "\\x1b]0;evil\\x07" in result.stderr
+
+
+@pytest.mark.parametrize("word", ["-green", "-host:web1", "-logger:a", "-slow", "-nx"])
+@pytest.mark.parametrize("command", ["query", "tail", "stats"])
+def test_a_word_to_leave_out_is_not_glued_to_an_option(run, fill, command, word):
+    """A minus and a word, which click would take for -g and a value, is refused."""
+    result = run(command, word, "--db", fill({}))
+
+    assert result.exit_code == 2
+    assert "write -- in front of the query" in result.stderr
+
+
+def test_what_only_looks_like_a_word_to_leave_out(run, fill):
+    """Numbers right behind an option, values of options, and what follows --."""
+    path = fill({"message": "-green"}, {"message": "red"}, {"message": "blue"})
+
+    assert len(run("query", "-n2", "--db", path).stdout.splitlines()) == 2
+    assert run("query", "--grep", "-green", "--count", "--db", path).stdout == "1\n"
+    assert run("query", "--count", "--db", path, "--", "-red").stdout == "2\n"
+
+
+def test_following_up_to_a_time_is_refused(run, fill):
+    """With an end in time, tail -f would wait for what can't come."""
+    result = run("tail", "-f", "--until", "now", "--db", fill({}))
+
+    assert result.exit_code == 2
+    assert "nothing would ever come" in result.stderr

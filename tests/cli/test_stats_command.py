@@ -379,3 +379,17 @@ def test_a_key_that_is_no_text(run, fill):
     result = run("stats", "--by", "\udcff", "-o", "json", "--db", fill({}))
 
     assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_the_overview_has_a_limit(run, fill):
+    """--limit holds for the tables below the histogram, too."""
+    path = fill(*({"name": f"logger{n:02}"} for n in range(12)))
+
+    for limit, shown in ((), 10), (("-n", "2"), 2), (("-n", "0"), 12):
+        result = run("stats", *limit, "--db", path)
+        names = [
+            line
+            for line in result.stdout.splitlines()
+            if "logger0" in line or "logger1" in line
+        ]
+        assert len(names) == shown
