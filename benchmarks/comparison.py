@@ -18,14 +18,14 @@ from timing import Timing
 
 from collector.store.stats import count
 
-# Title: text, and the aim in milliseconds for the newest with it. The last has
-# none: an index without places can but say that a fifth of all may match.
+# Title: text, and the aim in milliseconds for the newest with it. For the last
+# an index without places can but say that a fifth of all may match.
 TEXTS: dict[str, tuple[str, float | None]] = {
     "rare": (RARE_WORD, 50),
     "common": (COMMON_WORDS, 50),
     "nowhere, nor its pieces": (NO_WORD, 100),
     "nowhere, pieces in many": (GLUED_WORD, 100),
-    "nowhere, pieces together in many": (GLUED_IN_ONE_WORD, None),
+    "nowhere, pieces together in many": (GLUED_IN_ONE_WORD, 100),
 }
 
 
