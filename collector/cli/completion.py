@@ -22,6 +22,7 @@ MOST_NAMES: Final = 200
 _HARMLESS: Final = re.compile(r"[\w.@%+:/-]+")
 
 _LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+_LEVEL_TESTS: Final = ("level:", "level>=", "level=")
 _OPERATORS: Final = (":", "=", "!=", ">", ">=", "<", "<=")
 _SCRIPTS: Final = {
     "bash": (
@@ -58,14 +59,25 @@ def command(shell: str) -> None:
 
 def logger_names(database: Path | None, incomplete: str) -> list[str]:
     """Return names of loggers that begin so; none where there is no database."""
+    return _stored_names("name", "call_sites", database, incomplete)
+
+
+def host_names(database: Path | None, incomplete: str) -> list[str]:
+    """Return names of hosts that begin so; none where there is no database."""
+    return _stored_names("hostname", "origins", database, incomplete)
+
+
+def _stored_names(
+    column: str, table: str, database: Path | None, incomplete: str
+) -> list[str]:
     from collector.store.reader import Deadline, open_reader
 
     # Whatever is wrong, a Tab is no place to say so.
     with contextlib.suppress(CollectorError):
         with open_reader(database_path(database), Deadline(COMPLETE_SECONDS)) as reader:
             rows = reader.rows(
-                "SELECT DISTINCT name FROM call_sites "
-                "WHERE substr(name, 1, ?) = ? ORDER BY name LIMIT ?",
+                f"SELECT DISTINCT {column} FROM {table} "
+                f"WHERE substr({column}, 1, ?) = ? ORDER BY {column} LIMIT ?",
                 (len(incomplete), incomplete, MOST_NAMES),
             )
         return [name for (name,) in rows if _HARMLESS.fullmatch(name)]
@@ -96,13 +108,17 @@ def query_words(
 def _words(database: Path | None, incomplete: str) -> list[str]:
     from collector.query.fields import FIELD_NAMES
 
-    for prefix in ("logger:", "logger=", "level:", "level>=", "level="):
+    fields = [name for name in FIELD_NAMES if name != "has"]
+    for prefix in ("logger:", "logger=", "host:", "host=", "has:", *_LEVEL_TESTS):
         if incomplete.startswith(prefix):
             rest = incomplete.removeprefix(prefix)
-            names = (
-                logger_names(database, rest)
-                if prefix.startswith("logger")
-                else level_names(rest)
-            )
+            if prefix.startswith("logger"):
+                names = logger_names(database, rest)
+            elif prefix.startswith("host"):
+                names = host_names(database, rest)
+            elif prefix == "has:":
+                names = [name for name in fields if name.startswith(rest)]
+            else:
+                names = level_names(rest)
             return [prefix + name for name in names]
     return [f"{name}:" for name in FIELD_NAMES if name.startswith(incomplete)]

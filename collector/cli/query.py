@@ -45,7 +45,8 @@ def command(
     """Find records: by words, fields, times.
 
     Words are looked for in messages and tracebacks. See docs/query.md for all
-    of the language; put quotes around what the shell would read itself.
+    of the language; put quotes around what the shell would read itself. With
+    --context, a line of -- stands between surroundings that are apart.
 
     \b
     Examples:
@@ -90,10 +91,12 @@ def command(
         if newest_last:
             rows = reversed(list(rows))
         if context:
-            rows = with_context(
-                reader, rows, context, newest_first=newest_first and not newest_last
+            backwards = newest_first and not newest_last
+            screen.show_groups(
+                with_context(reader, rows, context, newest_first=backwards)
             )
-        screen.show(rows)
+        else:
+            screen.show_groups([(False, rows)])
     if not shown and sys.stderr.isatty():
         click.echo("no records", err=True)
     if shown and shown == limit and sys.stderr.isatty():

@@ -23,7 +23,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from collector.errors import QueryError
-from collector.query.tree import Node, Operator, Text, every
+from collector.query.tree import And, Node, Operator, Or, Text, every
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -118,7 +118,8 @@ def reading_options(
         click.option("--until", metavar="TIME", help="Only before this."),
         click.option("--since", "-s", metavar="TIME",
                      help="Only since: 2h, today, 2026-11-20, 10:30 ..."),
-        click.option("--host", metavar="NAME", help="Only of this host (* for any)."),
+        click.option("--host", metavar="NAME", shell_complete=complete_host,
+                     help="Only of this host (* for any)."),
         click.option("--logger", metavar="NAME", shell_complete=complete_logger,
                      help="Only of this logger and those below it."),
         click.option("--level", "-l", metavar="LEVEL", shell_complete=complete_level,
@@ -163,17 +164,18 @@ def reading_options(
             ]
             if output_format in ("json", "jsonl"):
                 _write_json_escapes()
+            node = asked(" ".join(words), flags, texts, zone=zone)
             terminal = sys.stdout.isatty()
             reading = Reading(
                 database=database_path(database),
-                node=asked(" ".join(words), flags, texts, zone=zone),
+                node=node,
                 timeout_seconds=timeout,
                 zone=zone,
                 color=terminal and not no_color and _terminal_has_colors(),
                 width=shutil.get_terminal_size((120, 24)).columns,
                 format=output_format,
                 fields=fields,
-                needles=texts,
+                needles=(*texts, *looked_for(node)),
             )
             return function(reading=reading, **others)
 
@@ -219,6 +221,15 @@ def asked(
             raise QueryError(f"{name} {value}", len(name) + 1, str(error)) from None
     nodes += [Text(text) for text in texts if text]
     return every(*nodes)
+
+
+def looked_for(node: Node) -> Iterator[str]:
+    """Yield the texts that a query looks for, to show where they are."""
+    if isinstance(node, Text):
+        yield node.text
+    elif isinstance(node, And | Or):
+        for child in node.children:
+            yield from looked_for(child)
 
 
 def database_path(given: Path | None) -> Path:
@@ -309,6 +320,15 @@ def complete_logger(
     from collector.cli.completion import logger_names
 
     return logger_names(ctx.params.get("database"), incomplete)
+
+
+def complete_host(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the names of hosts that begin so, from the database."""
+    from collector.cli.completion import host_names
+
+    return host_names(ctx.params.get("database"), incomplete)
 
 
 def complete_level(

@@ -21,6 +21,7 @@ class Screen:
             fields = None if reading.fields is None else parse_fields(reading.fields)
         except ValueError as error:
             raise click.UsageError(f"--fields: {error}") from None
+        self._separates = reading.format == "text"
         self._renderer = renderer(
             reading.format,
             fields=fields,
@@ -30,12 +31,20 @@ class Screen:
             needles=reading.needles,
         )
 
-    def show(self, rows: Iterable[LogRow]) -> None:
-        """Write all rows, and what comes before and after them."""
+    def show_groups(self, groups: Iterable[tuple[bool, Iterable[LogRow]]]) -> None:
+        """Write the rows of groups, and what comes before and after all.
+
+        In text a line stands before each group that is apart from the last.
+        """
         self.begin()
+        first = True
         try:
-            for row in rows:
-                self._write(self._renderer.row(row))
+            for is_apart, rows in groups:
+                if is_apart and not first and self._separates:
+                    self._write("--\n")
+                first = False
+                for row in rows:
+                    self._write(self._renderer.row(row))
         finally:
             # Also after an error, what was written is whole.
             self.end()

@@ -51,10 +51,18 @@ TIME_COLUMNS: Final = ("start", "label", "count", "levels")
 TIMES: Final = {"minute": MINUTE, "hour": HOUR, "day": DAY}
 
 
+def complete_by(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return what records can be counted by, that begins so."""
+    return [name for name in (*GROUPINGS, *TIMES) if name.startswith(incomplete)]
+
+
 @click.command(cls=QueryCommand)
 @reading_options(fields=False)
-@click.option("--by", metavar="WHAT", help="Count by level, logger, callsite, host, "
-              "process, minute, hour, day, or a key of extra.")  # fmt: skip
+@click.option("--by", metavar="WHAT", shell_complete=complete_by,
+              help="Count by level, logger, callsite, host, process, minute, hour, "
+              "day, or a key of extra.")  # fmt: skip
 @click.option("--limit", "-n", type=click.IntRange(0),
               help="Most rows of a table; 0: all.  "
               "[default: 20, without --by 10]")  # fmt: skip

@@ -15,11 +15,12 @@ MOST_IDS: Final = 200_000
 
 def with_context(
     reader: Reader, rows: Iterable[LogRow], records: int, *, newest_first: bool
-) -> Iterator[LogRow]:
-    """Yield the rows, each with so many of the same run of a process around it.
+) -> Iterator[tuple[bool, list[LogRow]]]:
+    """Yield each row with so many of the same run of a process around it.
 
-    `newest_first` tells how the rows are ordered. Each is there once, where the
-    surroundings of two overlap. Looks no further than 200,000 ids away.
+    `newest_first` tells how the rows are ordered. Where the surroundings of two
+    overlap, each row is there once; the flag is whether they are apart from
+    what came before. Looks no further than 200,000 ids away.
     """
     seen: set[int] = set()
     for row in rows:
@@ -32,7 +33,7 @@ def with_context(
             ids.reverse()
         fresh = [each for each in ids if each not in seen]
         seen.update(fresh)
-        yield from fetch(reader, fresh)
+        yield len(fresh) == len(ids), fetch(reader, fresh)
 
 
 def neighbours(

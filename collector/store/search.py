@@ -8,11 +8,13 @@ lasts long. None of this changes what is found.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from collector.errors import ReadError
 from collector.query.dialect import SqliteDialect
 from collector.query.log_row import LogRow
 from collector.query.narrowing import call_site_part, id_bounds, time_bounds
@@ -139,10 +141,11 @@ class Search:
         are `r`; `values` are for parameters behind those.
         """
         if part.pieces is not None:
-            with self._reader.snapshot():
+            # An index that is damaged changes the speed, not the answer.
+            with contextlib.suppress(ReadError), self._reader.snapshot():
                 if self._reader.indexed_id() >= part.high:
                     return self._select(part, statement, values)
-            # The index is just being made anew.
+            # It is just being made anew, or can't be read.
             part = Slice(part.low, part.high)
         return self._select(part, statement, values)
 
@@ -151,16 +154,16 @@ class Search:
 
         def commonness(piece: str) -> int:
             quoted = piece.replace('"', '""')
-            with self._reader.snapshot():
-                if self._reader.indexed_id() < indexed:
-                    return 0
-                return int(
-                    self._reader.value(
-                        "SELECT count(*) FROM search WHERE search MATCH ? "
-                        "AND rowid BETWEEN ? AND ?",
-                        (f'"{quoted}"', indexed - SAMPLED_IDS, indexed),
+            with contextlib.suppress(ReadError), self._reader.snapshot():
+                if self._reader.indexed_id() >= indexed:
+                    return int(
+                        self._reader.value(
+                            "SELECT count(*) FROM search WHERE search MATCH ? "
+                            "AND rowid BETWEEN ? AND ?",
+                            (f'"{quoted}"', indexed - SAMPLED_IDS, indexed),
+                        )
                     )
-                )
+            return 0
 
         return commonness
 

@@ -89,6 +89,20 @@ def test_options(complete):
     assert complete("query", "--order", "") == ["newest", "oldest"]
 
 
+def test_hosts_fields_and_groups(complete, fill):
+    """Hosts come from the database; fields and groups are known."""
+    path = fill({"hostname": "web1"}, {"hostname": "web2"}, {"hostname": "db;x"})
+
+    assert complete("query", "--host", "w", database=path) == ["web1", "web2"]
+    assert complete("query", "--host", "d", database=path) == []
+    assert complete("query", "has:ex", database=path) == [
+        "has:exc",
+        "has:exc_text",
+        "has:extra",
+    ]
+    assert complete("stats", "--by", "h") == ["host", "hour"]
+
+
 def test_loggers(complete, database):
     """Names of loggers come from the database, those that can be shown."""
     found = ["myapp", "myapp.db", "myapp.web"]

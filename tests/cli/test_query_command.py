@@ -403,3 +403,16 @@ class TestDatabase:
             result = run("query", env={"LOGCOLLECTOR_CONFIG": str(file)})
             assert result.exit_code == 2
             assert str(file.name) in result.stderr
+
+
+def test_a_line_stands_between_surroundings(run, fill):
+    """In text, -- is between what is apart; other formats have records alone."""
+    path = fill(
+        *({"message": text} for text in ("a", "hit", "b", "c", "d", "hit", "e"))
+    )
+    result = run("query", "hit", "-C", "1", "--order", "oldest", "--db", path)
+
+    lines = [line.split()[-1] for line in result.stdout.splitlines()]
+    assert lines == ["a", "hit", "b", "--", "d", "hit", "e"]
+    result = run("query", "hit", "-C", "1", "-o", "jsonl", "--db", path)
+    assert len(result.stdout.splitlines()) == 6

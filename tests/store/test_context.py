@@ -14,7 +14,7 @@ def surroundings(stored, records, *, word="hit", newest_first=False):
     with reading(stored.path) as reader:
         rows = Search(reader, Text(word)).rows(newest_first=newest_first)
         shown = with_context(reader, rows, records, newest_first=newest_first)
-        return [row.id for row in shown]
+        return [row.id for _, rows in shown for row in rows]
 
 
 def fill(stored, make_record, text, **changes):
@@ -142,6 +142,21 @@ def test_rows_are_whole(stored, make_record):
 
     with reading(stored.path) as reader:
         rows = Search(reader, Text("hit")).rows(newest_first=False)
-        shown = list(with_context(reader, rows, 1, newest_first=False))
+        groups = list(with_context(reader, rows, 1, newest_first=False))
+        shown = [row for _, rows in groups for row in rows]
         everything = Search(reader, Everything()).rows(newest_first=False)
         assert shown == list(everything) == stored.rows()
+
+
+def test_what_is_apart_is_told(stored, make_record):
+    """Surroundings that overlap those before them are not apart."""
+    fill(stored, make_record, "ohohoooho")
+
+    with reading(stored.path) as reader:
+        rows = Search(reader, Text("hit")).rows(newest_first=False)
+        groups = list(with_context(reader, rows, 1, newest_first=False))
+    assert [(apart, [row.id for row in rows]) for apart, rows in groups] == [
+        (True, [1, 2, 3]),
+        (False, [4, 5]),
+        (True, [7, 8, 9]),
+    ]

@@ -286,6 +286,17 @@ def test_a_step_is_bounded_by_characters_too(stored, make_record, monkeypatch):
     assert indexed(stored, "zzz") == [3]
 
 
+def test_a_damaged_index_changes_nothing_but_the_speed(stored, make_record):
+    """Where the index can't be read, what it should hold is scanned."""
+    stored.add(*[make_record(f"needle {n}") for n in range(10)])
+    stored.index(100)
+    stored.connection.execute(
+        "UPDATE search_data SET block = x'ffffffffffff' WHERE id > 10"
+    )
+
+    assert found(stored, "needle") == list(range(1, 11))
+
+
 def test_an_index_whose_state_is_lost_is_begun_anew(stored, make_record):
     """Without its one row of state a search scans, and the index is made again."""
     stored.add(make_record("needle"))
