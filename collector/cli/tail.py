@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import closing
 from typing import Final
 
 import click
@@ -50,7 +51,14 @@ def command(*, reading: Reading, lines: int, follow: bool) -> None:
     if follow and time_bounds(reading.node)[1] is not None:
         raise click.UsageError("-f: with an end in time nothing would ever come")
     screen = Screen(reading)
-    cursor = Cursor(reading.database)
+    with closing(Cursor(reading.database)) as cursor:
+        _show(cursor, screen, reading, lines, follow=follow)
+
+
+def _show(
+    cursor: Cursor, screen: Screen, reading: Reading, lines: int, *, follow: bool
+) -> None:
+    """Show the newest records, and follow if that is wanted, until Ctrl-C."""
     rows: list[LogRow] = []
     stopped = False
     try:
@@ -69,7 +77,6 @@ def command(*, reading: Reading, lines: int, follow: bool) -> None:
             raise
     finally:
         screen.end()
-        cursor.close()
 
 
 def _newest(

@@ -103,11 +103,13 @@ class Cursor:
     def _open(self) -> Reader:
         identity = self._identity()
         reader = Reader(connect(self._path), self._path, Deadline(None))
+        # From now on `close` closes it, whatever is wrong with it.
+        self._reader = reader
         if identity != self._file and self._last_id:
             known = fetch_after(reader, self._last_id - 1, 1)
             if known != [self._last_row]:
                 self._last_id, self._last_row = 0, None
-        self._reader, self._file = reader, identity
+        self._file = identity
         return reader
 
     def _identity(self) -> tuple[int, int, bool] | None:
