@@ -8,9 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final
 
-MINUTE: Final = 60
-HOUR: Final = 3600
-DAY: Final = 86400
+from collector.store.rolling_up import DAY, HOUR, MINUTE
 
 # The lengths that a histogram chooses from.
 NICE_SECONDS: Final = (

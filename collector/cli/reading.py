@@ -30,8 +30,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # A flag's name, the field and the operator it stands for, and its value.
 Flag = tuple[str, str, Operator, str | None]
 
-FORMATS: Final = ("text", "table", "jsonl", "json", "csv")
-
 # Options of one letter may have a number right behind, as in -n5, and no word.
 _WORD_WITH_MINUS: Final = re.compile(r"-[A-Za-z]\D.*", re.DOTALL)
 
@@ -97,13 +95,14 @@ class QueryCommand(click.Command):
         )
 
 
-def reading_options(
-    *, formats: Sequence[str] = FORMATS, fields: bool = True
-) -> Callable[[Function], Function]:
+def reading_options(*, fields: bool = True) -> Callable[[Function], Function]:
     """Add the filters, --db and what says how to show to a command.
 
     It is called with one Reading, as `reading`, in their place.
     """
+    # Not above: commands that show no records need not load it.
+    from collector.cli.rendering.formats import FORMATS
+
     # The last one comes first in --help.
     options = [
         click.option("--timeout", type=Seconds(0, min_open=True), default=60.0,
@@ -111,8 +110,8 @@ def reading_options(
                      help="Give up a search after so long."),
         click.option("--no-color", is_flag=True, help="No colours on a terminal."),
         click.option("--utc", is_flag=True, help="Times in UTC, not in local time."),
-        click.option("--format", "-o", "output_format", type=click.Choice(formats),
-                     default=formats[0], show_default=True, help="How to show it."),
+        click.option("--format", "-o", "output_format", type=click.Choice(FORMATS),
+                     default=FORMATS[0], show_default=True, help="How to show it."),
         click.option("--grep", "-g", "texts", multiple=True, metavar="TEXT",
                      help="Only with this text, as it is, in message or traceback."),
         click.option("--until", metavar="TIME", help="Only before this."),

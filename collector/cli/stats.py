@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from collector.cli.buckets import DAY, HOUR, MINUTE, Buckets, nice_seconds
+from collector.cli.buckets import Buckets, nice_seconds
 from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
 from collector.cli.rendering.comma_separated import csv_line
 from collector.cli.rendering.counts_table import CountRow, counts_table
@@ -20,6 +20,7 @@ from collector.cli.rendering.printable import encodable
 from collector.query.extras import extra_label
 from collector.query.fields import FIELD_NAMES, MAX_PATH_KEYS
 from collector.store.reader import Deadline, Reader, open_reader
+from collector.store.rolling_up import DAY, HOUR, MINUTE
 from collector.store.search import Progress, time_span
 from collector.store.stats import (
     GROUPINGS,

@@ -26,7 +26,7 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command(cls=QueryCommand)
-@reading_options(formats=("text", "table", "jsonl", "json", "csv"))
+@reading_options()
 @click.option("--lines", "-n", type=click.IntRange(0), default=20, show_default=True,
               help="How many of the newest records to show first.")  # fmt: skip
 @click.option("--follow", "-f", is_flag=True,

@@ -19,7 +19,6 @@ QUIET_SECONDS: Final = 0.1
 # How much a connection may buffer before its peer has to wait: twice this.
 BUFFER_BYTES: Final = 256 * 1024
 
-
 # How long a connection waits for room before it asks whether the writer stalls.
 STALL_CHECK_SECONDS: Final = 0.1
 

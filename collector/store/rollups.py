@@ -139,26 +139,6 @@ def id_ranges(
             yield low, high
 
 
-def call_site_records(reader: Reader, call_sites: list[int]) -> int:
-    """Return how many records some call sites have logged."""
-    return int(
-        reader.value(
-            "SELECT coalesce(sum(count), 0) FROM rollups WHERE seconds = ? "
-            "AND call_site_id IN (SELECT value FROM json_each(?))",
-            (DAY, json.dumps(call_sites)),
-        )
-    )
-
-
-def all_records(reader: Reader) -> int:
-    """Return how many records there are."""
-    return int(
-        reader.value(
-            "SELECT coalesce(sum(count), 0) FROM rollups WHERE seconds = ?", (DAY,)
-        )
-    )
-
-
 def time_bounds(reader: Reader) -> tuple[int, int]:
     """Return between which epoch seconds, to the minute, nearly all records are.
 

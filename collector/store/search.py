@@ -247,15 +247,15 @@ def cut(
     low: int, high: int, indexed: int, pieces: str | None, *, newest_first: bool
 ) -> Iterator[Slice]:
     """Yield slices of a range: the index up to `indexed`, scans above it."""
-    parts: list[Slice] = []
+    slices: list[Slice] = []
     while low <= high:
         by_index = pieces is not None and low <= indexed
         last = min(high, low + (INDEXED_IDS if by_index else SCANNED_IDS) - 1)
         if by_index:
             last = min(last, indexed)
-        parts.append(Slice(low, last, pieces if by_index else None))
+        slices.append(Slice(low, last, pieces if by_index else None))
         low = last + 1
-    yield from reversed(parts) if newest_first else parts
+    yield from reversed(slices) if newest_first else slices
 
 
 def fetch(reader: Reader, ids: list[int]) -> list[LogRow]:

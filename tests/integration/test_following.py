@@ -102,15 +102,22 @@ def test_a_database_that_is_not_there_yet(
     assert len(follower.stop()) == 3
 
 
-def test_a_database_that_is_moved_away(
-    start_daemon: StartDaemon, follow: Follow, tmp_path: Path
-) -> None:
-    """Records of the new database are shown, from its first."""
+@pytest.fixture
+def shown(start_daemon: StartDaemon, follow: Follow) -> tuple[Daemon, Follower]:
+    """A daemon with five records, and a follower that has shown them."""
     daemon = start_daemon()
     daemon.send(*numbered_frames("old", 5))
     daemon.wait_rows(5)
     follower = follow("--fields", "logger,message")
     follower.wait_lines(5)
+    return daemon, follower
+
+
+def test_a_database_that_is_moved_away(
+    shown: tuple[Daemon, Follower], start_daemon: StartDaemon, tmp_path: Path
+) -> None:
+    """Records of the new database are shown, from its first."""
+    daemon, follower = shown
     daemon.send(stock_frame("last", name="old"))
     daemon.stop()
     for path in tmp_path.glob("logs.sqlite*"):
@@ -122,14 +129,10 @@ def test_a_database_that_is_moved_away(
 
 
 def test_a_database_that_is_removed(
-    start_daemon: StartDaemon, follow: Follow, tmp_path: Path
+    shown: tuple[Daemon, Follower], start_daemon: StartDaemon, tmp_path: Path
 ) -> None:
     """Records of the new one are shown, though it may have the old one's place."""
-    daemon = start_daemon()
-    daemon.send(*numbered_frames("old", 5))
-    daemon.wait_rows(5)
-    follower = follow("--fields", "logger,message")
-    follower.wait_lines(5)
+    daemon, follower = shown
     daemon.stop()
     for path in tmp_path.glob("logs.sqlite*"):
         path.unlink()
