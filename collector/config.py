@@ -159,6 +159,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     search_index: Annotated[
         bool, _about("Keep an index for text searches: some 70 bytes a record.")
     ] = True
+    spool: Annotated[
+        str,
+        _about(
+            "Folder for records that the database can't take yet; empty: beside it."
+        ),
+    ] = ""
+    spool_max_bytes: Annotated[
+        CountOrNone, _about("Most bytes of the spool; 0: none, and records are shed.")
+    ] = 1024 * 1024 * 1024
+    spool_sync_seconds: Annotated[
+        Seconds, _about("How often the spool is made to outlast a power cut.")
+    ] = 1.0
+    spool_reserve_bytes: Annotated[
+        CountOrNone, _about("Space kept for the spool until the disk is full.")
+    ] = 16 * 1024 * 1024
 
     # --- how to stop
     stop_timeout_seconds: Annotated[

@@ -11,7 +11,8 @@
     ├── ReadError          a database cannot be read; exit status 1
     │   └── NoSuchDatabase    there is none of ours; exit status 2
     └── StoreError         the database cannot be used; exit status 74
-        └── SchemaTooNew
+        ├── SchemaTooNew
+        └── DamagedDatabase   it is ours, and set aside
 
 What is rejected for the peer's fault is a ProtocolError or a DecodeError;
 anything outside this tree is a bug of ours. Each class is handled in one
@@ -121,6 +122,10 @@ class StoreError(CollectorError):
 
 class SchemaTooNew(StoreError):
     """The database was written by a newer version of this program."""
+
+
+class DamagedDatabase(StoreError):
+    """The database is one of ours, and its content is not sound."""
 
 
 def _beside(text: str) -> tuple[list[str], int]:

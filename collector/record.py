@@ -186,6 +186,21 @@ def normalise(
     return _Normaliser(attributes).record(received, peer, hostname)
 
 
+def attributes_of(record: Record) -> dict[str, object]:
+    """Return what `normalise` makes the same record of, as far as it came sound.
+
+    When it was received and from whom is not among it.
+    """
+    attributes: dict[str, object] = {
+        name: getattr(record, name)
+        for name in RECORD_FIELDS
+        if name not in ("started", "received", "peer", "extra")
+    }
+    if record.extra is not None:
+        attributes.update(msgspec.json.decode(record.extra))
+    return attributes
+
+
 @final
 class _Normaliser:
     """Reads attributes one by one and notes what had to be repaired."""

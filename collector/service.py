@@ -21,14 +21,18 @@ from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import open_output
 from collector.errors import CollectorError, ConfigError, StoreError
 from collector.intake.listener import ConnectionLimits, Listener
+from collector.intake.overflow import Overflow
 from collector.intake.peers import Hostnames
 from collector.intake.receiver import Receiver
 from collector.intake.sockets import bind, inherited, unlink
+from collector.intake.spooler import Spooler
 from collector.notify import Notifier
 from collector.store.backlog import Backlog
-from collector.store.database import open_database
+from collector.store.checkpointer import Checkpointer
 from collector.store.indexer import Indexer
-from collector.store.writer import Writer
+from collector.store.spool import Spool
+from collector.store.writable import WritableDatabase
+from collector.store.writer import NoTimeLeft, Writer
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
 
@@ -53,6 +57,9 @@ FIXED_SETTINGS: Final = (
     "synchronous",
     "queue_high_records",
     "queue_high_bytes",
+    "spool",
+    "spool_max_bytes",
+    "spool_reserve_bytes",
 )
 
 
@@ -85,6 +92,10 @@ class Service:
         self._backlog: Backlog | None = None
         self._writer: Writer | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._database: WritableDatabase | None = None
+        self._overflow: Overflow | None = None
+        self._spooler: Spooler | None = None
+        self._spooling: asyncio.Task[None] | None = None
         # The present one, and those of earlier settings that are not done yet.
         self._emitters: list[Emitter] = []
         self._lines_dropped = 0
@@ -147,26 +158,7 @@ class Service:
             sockets = self._bound
         # 2. The store.
         if settings.db:
-            path = Path(settings.db).absolute()  # noqa: ASYNC240 - no I/O
-            database = await open_database(path, synchronous=settings.synchronous)
-            self._backlog = Backlog(
-                high_records=settings.queue_high_records,
-                high_bytes=settings.queue_high_bytes,
-            )
-            self._writer = Writer(
-                database,
-                self._backlog,
-                path=path,
-                batch_records=settings.batch_records,
-                flush_interval_seconds=settings.flush_interval_seconds,
-                max_rejects=settings.max_rejects,
-            )
-            self._writing = asyncio.create_task(self._writer.run())
-            if settings.search_index:
-                indexer = Indexer(
-                    database, backlog=self._backlog, writer=self._writer, path=path
-                )
-                self._tasks.append(asyncio.create_task(indexer.run()))
+            await self._start_store(Path(settings.db).absolute())  # noqa: ASYNC240
         # 3. The output.
         emitter = make_emitter(settings)
         self._emitters = [emitter] if emitter is not None else []
@@ -176,7 +168,9 @@ class Service:
             backlog=self._backlog,
             writer=self._writer,
             emitter=emitter,
+            overflow=self._overflow,
         )
+        await self._start_spool()
         self._listener = Listener(
             sockets,
             receiver=self._receiver,
@@ -189,6 +183,58 @@ class Service:
         if self._notifier.watchdog_seconds:
             self._tasks.append(asyncio.create_task(self._feed_watchdog()))
         self._notifier.send(f"READY=1\nSTATUS={self.status()}")
+
+    async def _start_store(self, path: Path) -> None:
+        settings = self._settings
+        database = WritableDatabase(path, synchronous=settings.synchronous)
+        self._database = database
+        self._backlog = Backlog(
+            high_records=settings.queue_high_records,
+            high_bytes=settings.queue_high_bytes,
+        )
+        self._writer = Writer(
+            database,
+            self._backlog,
+            batch_records=settings.batch_records,
+            flush_interval_seconds=settings.flush_interval_seconds,
+            max_rejects=settings.max_rejects,
+        )
+        if settings.spool_max_bytes:
+            self._overflow = Overflow(self._backlog, max_bytes=settings.spool_max_bytes)
+            self._writer.on_fault = self._overflow.start
+        await self._writer.open()
+        self._writing = asyncio.create_task(self._writer.run())
+        if settings.search_index:
+            indexer = Indexer(database, backlog=self._backlog, writer=self._writer)
+            self._tasks.append(asyncio.create_task(indexer.run()))
+        checkpointer = Checkpointer(database)
+        self._tasks.append(asyncio.create_task(checkpointer.run()))
+
+    async def _start_spool(self) -> None:
+        """Take the spool; what an earlier run left there comes first."""
+        settings, overflow = self._settings, self._overflow
+        if overflow is None:
+            return
+        assert self._receiver is not None
+        assert self._backlog is not None
+        assert self._writer is not None
+        assert self._database is not None
+        path = self._database.path
+        spool = Spool(
+            Path(settings.spool or f"{path}-spool").absolute(),  # noqa: ASYNC240
+            max_bytes=settings.spool_max_bytes,
+            reserve_bytes=settings.spool_reserve_bytes,
+        )
+        self._spooler = Spooler(
+            spool,
+            overflow,
+            receiver=self._receiver,
+            backlog=self._backlog,
+            writer=self._writer,
+            sync_seconds=settings.spool_sync_seconds,
+        )
+        await self._spooler.open()
+        self._spooling = asyncio.create_task(self._spooler.run())
 
     async def _until_stopped(self) -> None:
         """Wait for `stop`, or for the writer to fail."""
@@ -217,15 +263,8 @@ class Service:
             await self._listener.stop(seconds * DRAIN_SHARE)
         for bound in self._bound:
             bound.close()
-        # 2. Write what waits, then close the database with a last checkpoint.
+        # 2. Write what waits; what can't be written stays in the spool.
         failure = await self._finish_writing(deadline)
-        if self._listener is not None:
-            await self._listener.wait_closed(QUICK_SECONDS)
-        if self._writer is not None:
-            await self._writer.close()
-        if self._receiver is not None and self._receiver.shed_total:
-            shed = self._receiver.shed_total.total()
-            log.warning("%d records were shed since the start", shed)
         # 3. Show what waits.
         unshown = 0
         for emitter in self._emitters:
@@ -237,22 +276,58 @@ class Service:
             raise failure
 
     async def _finish_writing(self, deadline: float) -> BaseException | None:
+        """Write all that was received and close the store.
+
+        Returns what is to be told of a failure.
+        """
         if self._backlog is None or self._writer is None or self._writing is None:
             return None
+        loop = asyncio.get_running_loop()
+        if self._spooler is not None and self._spooling is not None:
+            if not self._writing.done():
+                await self._spooler.drain(max(0.0, deadline - loop.time()))
+            self._spooler.stop()
+            await asyncio.wait({self._spooling})
         self._backlog.close()
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
+        left = max(0.0, deadline - loop.time())
         done, _ = await asyncio.wait({self._writing}, timeout=left)
         if not done:
-            self._writer.give_up()
+            self._writer.give_up(leave_rest=self._spooler is not None)
             await asyncio.wait({self._writing})
+        if self._listener is not None:
+            await self._listener.wait_closed(QUICK_SECONDS)
         error = self._writing.exception()
-        lost = self._backlog.waiting_records
         if error is not None and not isinstance(error, StoreError):
             log.error("the writer failed", exc_info=error)
-            return StoreError(f"the writer failed: {error!r}; {lost} records were lost")
-        if error is not None and lost:
-            log.error("%d records that waited in memory could not be stored", lost)
-        return error
+            error = StoreError(f"the writer failed: {error!r}")
+        lost = await self._keep_rest()
+        if self._database is not None:
+            await self._database.finish()
+        if self._receiver is not None and self._receiver.shed_total:
+            shed = self._receiver.shed_total.total()
+            log.warning("%d records were shed since the start", shed)
+        if lost:
+            log.error("%d records could not be kept, and are lost", lost)
+            return error
+        # Records that are safe are no failure.
+        return None if isinstance(error, NoTimeLeft) else error
+
+    async def _keep_rest(self) -> int:
+        """Spool what could not be stored; return how many records are lost."""
+        assert self._backlog is not None
+        rest = self._backlog.take(self._backlog.waiting_records).records
+        if self._spooler is None:
+            return len(rest)
+        waiting = len(rest) + self._spooler.waiting_records
+        if self._spooling is not None and self._spooling.done():
+            error = self._spooling.exception()
+            if error is not None:
+                log.error("the spooler failed", exc_info=error)
+        if not await self._spooler.finish(rest):
+            return waiting
+        if waiting:
+            log.warning("%d records wait in the spool for the next start", waiting)
+        return 0
 
     async def _unless_forced(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -312,6 +387,8 @@ class Service:
             self._writer.batch_records = settings.batch_records
             self._writer.flush_interval_seconds = settings.flush_interval_seconds
             self._writer.max_rejects = settings.max_rejects
+        if self._spooler is not None:
+            self._spooler.sync_seconds = settings.spool_sync_seconds
         self._settings = settings
 
     def status(self) -> str:
@@ -337,6 +414,8 @@ class Service:
         ):
             if count:
                 parts.append(f"{count} {name}")
+        if self._spooler is not None and self._spooler.waiting_records:
+            parts.append(f"{self._spooler.waiting_records} in the spool")
         if writer is not None and writer.stalled:
             parts.append("the database cannot be written")
         return ", ".join(parts)
@@ -350,7 +429,10 @@ class Service:
         """Give signs of life while this loop runs and the writer gets on."""
         interval = self._notifier.watchdog_seconds
         while True:
-            if self._writer is None or not self._writer.is_hung(interval):
+            if not any(
+                part is not None and part.is_hung(interval)
+                for part in (self._writer, self._spooler)
+            ):
                 self._notifier.send("WATCHDOG=1")
             await asyncio.sleep(interval / 3)
 

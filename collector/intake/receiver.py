@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Final, final
 from collector.emit.emitter import Emitter
 from collector.emit.visible import visible
 from collector.errors import DecodeError
+from collector.intake.overflow import Overflow
+from collector.intake.shedding import Episode, count_peer
 from collector.record import Record, normalise
 from collector.store.backlog import Backlog
 from collector.store.rejects import make_reject
@@ -20,13 +23,12 @@ from collector.wire.decoder import Decoder
 
 log = logging.getLogger("logcollector")
 
-# Peers that are counted apart; those beyond are counted together.
-MAX_COUNTED_PEERS: Final = 1024
-OTHER_PEERS: Final = "other"
+# A transaction that takes longer than this is not waited for any more: the spool
+# takes what comes meanwhile.
+PATIENCE_SECONDS: Final = 0.5
 
-# A transaction that takes longer than this is not waited for any more. Large
-# ones of a busy, interpreted daemon may take a second and are no fault.
-PATIENCE_SECONDS: Final = 3.0
+# Who sends the records of the daemon itself.
+OWN_PEER: Final = "logcollector"
 
 # Rejects are said at most this often.
 SAY_REJECT_SECONDS: Final = 10.0
@@ -34,10 +36,11 @@ SAY_REJECT_SECONDS: Final = 10.0
 
 @final
 class Receiver:
-    """Decodes payloads, hands records to the emitter and the backlog, counts.
+    """Decodes payloads, hands records to the emitter and the store, counts.
 
-    received_total = rejected + shed + what the backlog was given, of which the
-    writer has stored or refused what does not wait any more.
+    received_total + recovered_total = rejected + shed + what the backlog and
+    the spool were given, of which the writer has stored or refused what does
+    not wait any more.
     """
 
     def __init__(
@@ -47,29 +50,39 @@ class Receiver:
         backlog: Backlog | None,
         writer: Writer | None,
         emitter: Emitter | None,
+        overflow: Overflow | None = None,
         clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.backlog: Final = backlog
         self._writer = writer
+        self._overflow = overflow
         self._clock = clock
-        self._shedding = False
+        self._timer = timer
+        self._episode: Episode | None = None
         self._said_reject = -math.inf
         # Replaced at a reload.
         self.decoder = decoder
         self.emitter = emitter
         self.received_total = 0
+        # Frames of an earlier run that were found in the spool.
+        self.recovered_total = 0
         self.rejected_total: Counter[str] = Counter()
         self.rejected_by_peer_total: Counter[str] = Counter()
         self.shed_total: Counter[str] = Counter()
+        self.shed_by_peer_total: Counter[str] = Counter()
 
     @property
     def is_full(self) -> bool:
-        """Whether memory for waiting records is full."""
+        """Whether records that come now have to wait, or go to the spool."""
+        overflow = self._overflow
+        if overflow is not None and overflow.active:
+            return overflow.credit <= 0
         return self.backlog is not None and self.backlog.is_full
 
     @property
     def may_expect_room(self) -> bool:
-        """Whether memory is full, and room is to be expected soon.
+        """Whether it `is_full`, and there is room soon.
 
         SocketHandler gives up a blocked connection after a second. A busy
         writer makes room in time; for a stalled one it is not worth waiting.
@@ -78,7 +91,7 @@ class Receiver:
         return (
             backlog is not None
             and writer is not None
-            and backlog.is_full
+            and self.is_full
             and not writer.stalled
             and not writer.is_hung(PATIENCE_SECONDS)
             and not backlog.closing
@@ -87,23 +100,13 @@ class Receiver:
     def receive(self, payload: bytes, peer: str, hostname: str) -> None:
         """Take one payload: a record to emit and store, or a reject.
 
-        While the backlog is full the record is shed and counted; see
-        `may_expect_room` first.
+        What the backlog can't take goes to the spool, and what that can't take
+        is shed and counted; see `may_expect_room` first.
         """
         self.received_total += 1
-        try:
-            record = normalise(
-                self.decoder.decode(payload),
-                received=self._clock(),
-                peer=peer,
-                hostname=hostname,
-            )
-        except DecodeError as error:
-            self._reject(payload, peer, error.reason, error.detail)
-            return
-        except Exception as error:  # the one place for a bug that a payload finds
-            log.exception("a payload from %s could not be decoded", peer)
-            self._reject(payload, peer, "internal_error", repr(error))
+        received = self._clock()
+        record = self._decoded(payload, received, peer, hostname)
+        if record is None:
             return
         size = kept_bytes(record, len(payload))
         if self.emitter is not None:
@@ -111,16 +114,75 @@ class Receiver:
         backlog = self.backlog
         if backlog is None:
             return
-        if backlog.is_full:
-            self._shed(peer)
+        overflow = self._overflow
+        if overflow is None:
+            if backlog.is_full:
+                self._shed(peer, "memory_full")
+                return
+        elif overflow.active or backlog.is_full:
+            if not overflow.active:
+                overflow.start("memory is full")
+            if not overflow.put(payload, received, peer, hostname):
+                self._shed(peer, "spool_full")
+                return
+            if self._episode is not None:
+                self.end_shedding()
             return
-        if self._shedding:
-            self._shedding = False
-            log.warning(
-                "room in memory again; %d records were shed since the start",
-                self.shed_total.total(),
-            )
+        if self._episode is not None:
+            self.end_shedding()
         backlog.add(record, size)
+
+    def take_back(
+        self, payload: bytes, received: float, peer: str, hostname: str
+    ) -> None:
+        """Take a payload that was in the spool; it has been emitted before."""
+        assert self.backlog is not None
+        record = self._decoded(payload, received, peer, hostname)
+        if record is not None:
+            self.backlog.add(record, kept_bytes(record, len(payload)))
+
+    def _decoded(
+        self, payload: bytes, received: float, peer: str, hostname: str
+    ) -> Record | None:
+        """Return the record of a payload; None if it has become a reject."""
+        try:
+            return normalise(
+                self.decoder.decode(payload),
+                received=received,
+                peer=peer,
+                hostname=hostname,
+            )
+        except DecodeError as error:
+            self._reject(payload, peer, error.reason, error.detail)
+        except Exception as error:  # the one place for a bug that a payload finds
+            log.exception("a payload from %s could not be decoded", peer)
+            self._reject(payload, peer, "internal_error", repr(error))
+        return None
+
+    def shed(self, peer: str, reason: str, count: int = 1) -> None:
+        """Count frames that came, and were dropped unread."""
+        self.received_total += count
+        self.shed_total[reason] += count
+        count_peer(self.shed_by_peer_total, peer, count)
+
+    def _shed(self, peer: str, reason: str) -> None:
+        self.shed_total[reason] += 1
+        count_peer(self.shed_by_peer_total, peer)
+        if self._episode is None:
+            self._episode = Episode(self._clock())
+        self._episode.count(peer)
+
+    @property
+    def is_shedding(self) -> bool:
+        """Whether the last record was shed for want of room."""
+        return self._episode is not None
+
+    def end_shedding(self) -> None:
+        """Tell, by a record too, what was shed now that there is room again."""
+        if self._episode is not None:
+            episode, self._episode = self._episode, None
+            own = socket.gethostname()
+            self.receive(episode.ended(self._clock()), OWN_PEER, own)
 
     def reject(self, payload: bytes, *, peer: str, reason: str, detail: str) -> None:
         """Count a frame that never became a payload, and keep its beginning."""
@@ -129,8 +191,8 @@ class Receiver:
 
     def _reject(self, payload: bytes, peer: str, reason: str, detail: str) -> None:
         self.rejected_total[reason] += 1
-        if self._clock() - self._said_reject >= SAY_REJECT_SECONDS:
-            self._said_reject = self._clock()
+        if self._timer() - self._said_reject >= SAY_REJECT_SECONDS:
+            self._said_reject = self._timer()
             log.warning(
                 "rejected what %s sent: %s: %s; %d rejected since the start, kept in "
                 "the table rejects",
@@ -139,7 +201,7 @@ class Receiver:
                 visible(detail),
                 self.rejected_total.total(),
             )
-        self.rejected_by_peer_total[_counted(self.rejected_by_peer_total, peer)] += 1
+        count_peer(self.rejected_by_peer_total, peer)
         if self.backlog is not None:
             self.backlog.add_reject(
                 make_reject(
@@ -149,14 +211,6 @@ class Receiver:
                     reason=reason,
                     detail=detail,
                 )
-            )
-
-    def _shed(self, peer: str) -> None:
-        self.shed_total[_counted(self.shed_total, peer)] += 1
-        if not self._shedding:
-            self._shedding = True
-            log.warning(
-                "memory is full and the database does not keep up: records are shed"
             )
 
 
@@ -172,9 +226,3 @@ def kept_bytes(record: Record, payload_bytes: int) -> int:
     if len(record.message) > size:
         size += 4 * len(record.message)
     return size
-
-
-def _counted(counts: Counter[str], peer: str) -> str:
-    if peer in counts or len(counts) < MAX_COUNTED_PEERS:
-        return peer
-    return OTHER_PEERS

@@ -15,14 +15,23 @@ MAX_WAITING_REJECTS: Final = 256
 
 @final
 class Batch:
-    """What is written in one transaction. size_bytes: of the payloads."""
+    """What is written in one transaction. size_bytes: of the payloads.
+
+    position: up to where in the spool (segment, offset) everything is stored
+    once this is; None if nothing of it came from there.
+    """
 
     def __init__(
-        self, records: list[Record], rejects: list[Reject], size_bytes: int
+        self,
+        records: list[Record],
+        rejects: list[Reject],
+        size_bytes: int,
+        position: tuple[int, int] | None = None,
     ) -> None:
         self.records: Final = records
         self.rejects: Final = rejects
         self.size_bytes: Final = size_bytes
+        self.position: Final = position
 
 
 @final
@@ -40,6 +49,10 @@ class Backlog:
         self._records: list[Record] = []
         self._sizes: list[int] = []
         self._rejects: list[Reject] = []
+        # Of the records that came from the spool: how many had been added by
+        # then, and the position behind each.
+        self._marks: list[tuple[int, tuple[int, int]]] = []
+        self._taken_total = 0
         self._held_records = 0
         self._held_bytes = 0
         self.oldest_at = 0.0
@@ -81,6 +94,11 @@ class Backlog:
             self._was_full = True
             self.room.clear()
 
+    def mark(self, segment: int, offset: int) -> None:
+        """Note that what was added last was behind this place in the spool."""
+        added = self._taken_total + len(self._records)
+        self._marks.append((added, (segment, offset)))
+
     def add_reject(self, reject: Reject) -> None:
         """Add a reject; beyond a bound it is only counted."""
         if len(self._rejects) >= MAX_WAITING_REJECTS:
@@ -111,7 +129,26 @@ class Backlog:
         rejects, self._rejects = self._rejects, []
         if not self._records and not self.closing:
             self.arrived.clear()
-        return Batch(records, rejects, size_bytes)
+        self._taken_total += len(records)
+        return Batch(records, rejects, size_bytes, self._take_marks())
+
+    def _take_marks(self) -> tuple[int, int] | None:
+        """Return the position behind what has been taken, if it is a new one."""
+        marks = self._marks
+        count = 0
+        while count < len(marks) and marks[count][0] <= self._taken_total:
+            count += 1
+        if not count:
+            return None
+        position = marks[count - 1][1]
+        del marks[:count]
+        return position
+
+    def put_back(self, batch: Batch) -> None:
+        """Put back what was taken last and could not be stored."""
+        self._records[:0] = batch.records
+        self._rejects[:0] = batch.rejects
+        self._taken_total -= len(batch.records)
 
     def done(self, batch: Batch) -> None:
         """Release a batch that is stored, or given up."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Final, TypeVar
 
 import aiosqlite
 
-from collector.errors import SchemaTooNew, StoreError
+from collector.errors import DamagedDatabase, SchemaTooNew, StoreError
+from collector.store.failures import Failure, classify
 from collector.store.schema import (
     APPLICATION_ID,
     MIGRATIONS,
@@ -20,12 +23,25 @@ from collector.store.schema import (
 
 Result = TypeVar("Result")
 
+# Of a new database, less the umask. The write-ahead log gets the same.
+FILE_MODE: Final = 0o640
+
+# What SQLite puts beside a database.
+SIBLING_SUFFIXES: Final = ("-wal", "-shm", "-journal")
+
+# Of SQLite's file format: https://www.sqlite.org/fileformat.html
+HEADER_BYTES: Final = 100
+
+# Where and by what a schema of ours is known, whatever pages are lost.
+SCHEMA_WITHIN_BYTES: Final = 1024 * 1024
+OWN_TABLES: Final = ("call_sites", "level_rollups", "writer_state")
+
 # How long SQLite itself waits for another process's lock, in each statement of
 # a batch; the writer goes on trying after that.
 BUSY_SECONDS: Final = 0.05
 
 # The write-ahead log is cut back to this size when a checkpoint allows it.
-WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+WAL_LIMIT_BYTES: Final = 32 * 1024 * 1024
 
 # Pages of 4 KiB. SQLite's own 1,000 sync the database some four times a
 # second under full load.
@@ -35,11 +51,17 @@ CHECKPOINT_PAGES: Final = 4000
 async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection:
     """Open or create the database at `path` for writing, in its newest schema.
 
-    Raises StoreError (SchemaTooNew) when it can't be used.
+    Raises StoreError (SchemaTooNew) when it can't be used, DamagedDatabase when
+    it is ours and no sound one, sqlite3.Error for a fault that may pass.
     """
     # Its debug messages hold whole batches; in a program that sends its own
     # records to a collector within it, they would never end.
     logging.getLogger("aiosqlite").setLevel(logging.INFO)
+    refuse_links(path)
+    with contextlib.suppress(OSError):
+        # What SQLite makes itself, everybody may read. If this fails, SQLite
+        # fails too and says why.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
     try:
         # A first try without aiosqlite, whose thread would report a failure
         # to a loop that may be closed by then.
@@ -119,12 +141,55 @@ async def _one(database: aiosqlite.Connection, sql: str) -> int:
     return int(rows[0][0])
 
 
-def _cannot_open(path: Path, error: sqlite3.Error) -> StoreError:
+def refuse_links(path: Path) -> None:
+    """Raise StoreError if a file that SQLite keeps beside it is a link.
+
+    Whoever may write into the folder could lead the daemon's writes elsewhere.
+    """
+    for suffix in SIBLING_SUFFIXES:
+        sibling = path.with_name(path.name + suffix)
+        if sibling.is_symlink():
+            raise StoreError(
+                f"{sibling}: is a symbolic link, which is not followed; remove it"
+            )
+
+
+def _cannot_open(path: Path, error: sqlite3.Error) -> Exception:
+    failure = classify(error)
+    if failure is Failure.DAMAGED and is_ours(path):
+        return DamagedDatabase(f"{path}: {error}")
+    if failure is Failure.PASSING and not _is_mistaken(path):
+        return error
     hint = ""
     if not path.parent.is_dir():
         hint = f"; there is no folder {path.parent}"
     elif path.is_dir():
         hint = "; it is a folder"
-    elif isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
+    elif failure is Failure.DAMAGED:
         hint = "; move it away, or name another file with --db"
     return StoreError(f"{path}: cannot be opened: {error}{hint}")
+
+
+def _is_mistaken(path: Path) -> bool:
+    """Tell whether nothing can be stored at a path, now or later."""
+    if path.exists():
+        return path.is_dir() or not os.access(path, os.R_OK | os.W_OK)
+    return not os.access(path.parent, os.W_OK | os.X_OK)
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether a file that SQLite can't read was a database of ours.
+
+    It was when our mark is where SQLite has it, or when its header is nothing
+    but zeros, as a disk may leave it, and our schema stands behind it.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(SCHEMA_WITHIN_BYTES)
+    except OSError:
+        return False
+    if start[68:72] == APPLICATION_ID.to_bytes(4, "big"):
+        return True
+    return not any(start[:HEADER_BYTES]) and any(
+        f"CREATE TABLE {table}".encode() in start for table in OWN_TABLES
+    )

@@ -16,6 +16,9 @@ class Failure(enum.Enum):
     RECORD = "record"
     """SQLite refuses something in the batch: find it and reject it."""
 
+    DAMAGED = "damaged"
+    """What is in the file is no sound database."""
+
     FOR_GOOD = "for good"
     """The database can't be used any more."""
 
@@ -37,11 +40,10 @@ _FOR_GOOD: Final = frozenset(
     {
         sqlite3.SQLITE_PERM,
         sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_AUTH,
-        sqlite3.SQLITE_NOTADB,
     }
 )
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def classify(error: Exception) -> Failure:
@@ -56,8 +58,17 @@ def classify(error: Exception) -> Failure:
     if code is None:
         return Failure.RECORD
     # The lowest byte is the primary result code.
-    if code & 0xFF in _PASSING:
-        return Failure.PASSING
-    if code & 0xFF in _FOR_GOOD:
-        return Failure.FOR_GOOD
+    for codes, failure in (
+        (_PASSING, Failure.PASSING),
+        (_DAMAGED, Failure.DAMAGED),
+        (_FOR_GOOD, Failure.FOR_GOOD),
+    ):
+        if code & 0xFF in codes:
+            return failure
     return Failure.RECORD
+
+
+def is_input_output(error: Exception) -> bool:
+    """Tell whether the file system failed, so that only a new start may help."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_IOERR

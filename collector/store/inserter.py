@@ -34,6 +34,8 @@ _INSERT_REJECT: Final = (
     f"INSERT INTO rejects ({','.join(_REJECT_COLUMNS)}) "
     f"VALUES ({','.join('?' * len(_REJECT_COLUMNS))})"
 )
+_KEEP_NUMBER: Final = "UPDATE writer_state SET batch = ?"
+_KEEP_POSITION: Final = "UPDATE writer_state SET spool_segment = ?, spool_offset = ?"
 
 
 class Inserter:
@@ -47,18 +49,33 @@ class Inserter:
         self.interned = Interned()
 
     def store(
-        self, connection: sqlite3.Connection, *, batch: Batch, max_rejects: int
+        self,
+        connection: sqlite3.Connection,
+        *,
+        batch: Batch,
+        max_rejects: int,
+        number: int | None = None,
     ) -> None:
         """Store all of a batch, or nothing of it and raise what SQLite raised.
 
-        Of the rejects, the newest `max_rejects` are kept.
+        Nothing happens if the batch of that `number` was the last one: after a
+        COMMIT that failed for want of a sync, SQLite may find it whole in the
+        write-ahead log when it opens that anew. Of the rejects, the newest
+        `max_rejects` are kept.
         """
         try:
             with transaction(connection):
+                if number is not None:
+                    [(last,)] = connection.execute("SELECT batch FROM writer_state")
+                    if last == number:
+                        return
+                    connection.execute(_KEEP_NUMBER, [number])
                 if batch.records:
                     self._insert_records(connection, batch.records)
                 if batch.rejects:
                     insert_rejects(connection, batch.rejects, max_rejects)
+                if batch.position is not None:
+                    connection.execute(_KEEP_POSITION, batch.position)
         except BaseException:
             # After a rollback the ids may not be in the database.
             self.interned.forget()

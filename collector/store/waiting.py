@@ -32,7 +32,7 @@ async def wait_for_batch(backlog: Backlog, enough_records: int, seconds: float) 
 
 
 async def wait_for_room(backlog: Backlog, seconds: float) -> None:
-    """Wait until the backlog is no longer full, for `seconds` at most."""
+    """Wait until the backlog tells of room, for `seconds` at most."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await backlog.room.wait()

@@ -5,28 +5,39 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sqlite3
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-import aiosqlite
-
 from collector.errors import StoreError
-from collector.record import RECORD_FIELDS, Record
+from collector.record import Record, attributes_of
 from collector.store.backlog import Backlog, Batch
-from collector.store.database import run_in_thread
-from collector.store.failures import Failure, classify
+from collector.store.failures import Failure, classify, is_input_output
 from collector.store.inserter import Inserter
 from collector.store.rejects import Reject, make_reject
 from collector.store.waiting import wait_for_batch
+from collector.store.writable import WritableDatabase
 
 log = logging.getLogger("logcollector")
 
 # Pauses between attempts grow from the first to the last.
 FIRST_PAUSE_SECONDS: Final = 0.05
-LAST_PAUSE_SECONDS: Final = 5.0
+LAST_PAUSE_SECONDS: Final = 1.0
+
+# After so many attempts in a row, over some ten seconds, a disk that can't be
+# read or written is not expected to get better.
+MAX_FAILED_READS_AND_WRITES: Final = 15
+
+# SQLite's shared memory alone takes 32 KiB.
+LEAST_SPACE_BYTES: Final = 1024 * 1024
+
+
+class NoTimeLeft(StoreError):
+    """A stop can't wait for the database any longer."""
 
 
 class Writer:
@@ -34,53 +45,92 @@ class Writer:
 
     A batch that meets a passing fault (a lock, a full disk) is kept and tried
     again; `stalled` is true meanwhile. A record that SQLite refuses becomes
-    a reject. Close the backlog to end `run`, which is never cancelled.
+    a reject; a damaged database is replaced by a new one. Close the backlog to
+    end `run`, which is never cancelled.
     """
 
     def __init__(
         self,
-        database: aiosqlite.Connection,
+        database: WritableDatabase,
         backlog: Backlog,
         *,
-        path: Path,
         batch_records: int,
         flush_interval_seconds: float,
         max_rejects: int,
     ) -> None:
         self._database = database
         self._backlog = backlog
-        self._path = path
+        self._path = database.path
         # These may be replaced at any time.
         self.batch_records = batch_records
         self.flush_interval_seconds = flush_interval_seconds
         self.max_rejects = max_rejects
         self._inserter = Inserter()
         self._give_up = asyncio.Event()
-        self._closed = False
+        self._leave_rest = False
         self.stored_total = 0
         # Set after each transaction, for whoever clears it.
         self.stored = asyncio.Event()
         self.rejects_stored_total = 0
         self.refused_total = 0
+        # Begins anywhere: an earlier run's last number must not be met again.
+        self._batch_number = time.time_ns()
+        # Up to where the spool's frames are stored, as (segment, offset).
+        self.spool_position = (0, 0)
         self._writing_since: float | None = None
-        self.stalled = False
+        # What keeps it from writing; "" while nothing does.
+        self.fault = ""
+        # Called when that begins, with what to tell people.
+        self.on_fault: Callable[[str], None] | None = None
+        self._stalled_since = 0.0
+        self._failed_reads_and_writes = 0
         # Whether the last batch was as large as batches get.
         self.is_loaded = False
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the last attempt failed and will be made again."""
+        return bool(self.fault)
+
+    async def open(self) -> None:
+        """Open the database; a fault that may pass is noted, and tried again.
+
+        Raises StoreError when it can't be used.
+        """
+        try:
+            await self._database.open()
+        except sqlite3.Error as error:
+            self._note_fault(error)
+
+    async def find_spool_position(self) -> bool:
+        """Ask the database for `spool_position`; tell whether it answered."""
+        try:
+            self.spool_position = await self._database.run(_stored_position)
+        except (sqlite3.Error, StoreError):
+            # The next batch meets the same fault, and it is told then.
+            return False
+        return True
 
     async def run(self) -> None:
         """Write until the backlog is closed and empty.
 
-        Raises StoreError when the database fails for good; what is in the
-        backlog then is not stored.
+        Raises StoreError when the database fails for good, or there is no more
+        time; what is in the backlog then is not stored.
         """
         while True:
             await wait_for_batch(
                 self._backlog, self.batch_records, self.flush_interval_seconds
             )
+            if self._leave_rest and self._backlog.waiting_records:
+                raise NoTimeLeft(f"{self._path}: the stop had no more time")
             batch = self._backlog.take(self.batch_records)
             self.is_loaded = len(batch.records) >= self.batch_records
-            if batch.records or batch.rejects:
-                await self._store(batch)
+            if batch.records or batch.rejects or batch.position:
+                try:
+                    await self._store(batch)
+                except StoreError:
+                    self._backlog.put_back(batch)
+                    raise
                 self._backlog.done(batch)
             elif self._backlog.closing:
                 return
@@ -90,40 +140,28 @@ class Writer:
         since = self._writing_since
         return since is not None and time.monotonic() - since > seconds
 
-    def give_up(self) -> None:
-        """Stop trying again: a stop has no more time for a passing fault."""
+    def give_up(self, *, leave_rest: bool) -> None:
+        """Stop trying again: a stop has no more time.
+
+        With `leave_rest` not even a sound database gets another batch.
+        """
         self._give_up.set()
-
-    async def close(self) -> None:
-        """Close the database, with a last checkpoint; once is enough."""
-        if self._closed:
-            return
-        self._closed = True
-        for step in (self._checkpoint, self._database.close):
-            try:
-                await step()
-            except sqlite3.Error as error:
-                # Everything committed is in the write-ahead log.
-                log.warning("%s: closing: %s", self._path, error)
-
-    async def _checkpoint(self) -> None:
-        # By itself SQLite makes one only where nobody else has the database
-        # open, as a tail has. The file alone would lack what is in the log.
-        await self._database.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._leave_rest = leave_rest
 
     async def _store(self, batch: Batch) -> None:
         """Store a batch, whatever number of attempts that takes."""
         pause = FIRST_PAUSE_SECONDS
-        stalled_since = 0.0
+        self._batch_number += 1
+        job = partial(
+            self._inserter.store,
+            batch=batch,
+            number=self._batch_number,
+            max_rejects=self.max_rejects,
+        )
         while True:
             self._writing_since = time.monotonic()
             try:
-                await run_in_thread(
-                    self._database,
-                    partial(
-                        self._inserter.store, batch=batch, max_rejects=self.max_rejects
-                    ),
-                )
+                await self._database.run(job)
             except (sqlite3.Error, MemoryError, OverflowError, ValueError) as error:
                 failure = classify(error)
                 if failure is Failure.FOR_GOOD:
@@ -131,43 +169,64 @@ class Writer:
                 if failure is Failure.RECORD:
                     await self._store_split(batch, error)
                     break
-                if not self.stalled:
-                    self.stalled = True
-                    stalled_since = time.monotonic()
-                    log.warning(
-                        "%s: cannot write: %s; %d records wait in memory, trying again",
-                        self._path,
-                        error,
-                        self._backlog.waiting_records,
-                    )
                 self._writing_since = None
-                await self._pause(pause, error)
+                if failure is Failure.DAMAGED:
+                    await self._replace_database(error)
+                    continue
+                await self._stall(error, pause)
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
                 continue
             finally:
                 self._writing_since = None
             self.stored_total += len(batch.records)
             self.rejects_stored_total += len(batch.rejects)
+            if batch.position is not None:
+                self.spool_position = batch.position
             self.stored.set()
             break
-        if self.stalled and stalled_since:
-            self.stalled = False
+        self._failed_reads_and_writes = 0
+        if self.stalled:
+            self.fault = ""
             log.warning(
                 "%s: writing again after %.1f s",
                 self._path,
-                time.monotonic() - stalled_since,
+                time.monotonic() - self._stalled_since,
             )
 
-    async def _pause(self, seconds: float, error: Exception) -> None:
+    async def _replace_database(self, error: Exception) -> None:
+        try:
+            await self._database.replace(error)
+        except sqlite3.Error as passing:
+            # The damaged one is away; the new one is made at the next attempt.
+            await self._stall(passing, FIRST_PAUSE_SECONDS)
+
+    async def _stall(self, error: Exception, seconds: float) -> None:
+        """Wait before the next attempt. Raises StoreError when there is none."""
+        if is_input_output(error):
+            # After a failed sync nobody knows what is in the file: SQLite finds
+            # out when it opens it anew.
+            await self._database.close()
+        # A full disk is not always said to be full.
+        if is_input_output(error) and has_space(self._path):
+            self._failed_reads_and_writes += 1
+            if self._failed_reads_and_writes >= MAX_FAILED_READS_AND_WRITES:
+                raise StoreError(f"{self._path}: {error}; check the disk") from error
+        self._note_fault(error)
         try:
             async with asyncio.timeout(seconds):
                 await self._give_up.wait()
         except TimeoutError:
             return
-        raise StoreError(
-            f"{self._path}: {error}; {self._backlog.waiting_records} records "
-            "could not be stored before the stop"
-        ) from error
+        raise NoTimeLeft(f"{self._path}: the stop had no more time: {error}") from error
+
+    def _note_fault(self, error: Exception) -> None:
+        """Note that nothing can be written for now, and say so once."""
+        if not self.fault:
+            self._stalled_since = time.monotonic()
+            log.warning("%s: cannot write: %s; trying again", self._path, error)
+            if self.on_fault is not None:
+                self.on_fault("the database cannot be written")
+        self.fault = str(error)
 
     async def _store_split(self, batch: Batch, error: Exception) -> None:
         """Store the halves of a refused batch, down to the one at fault."""
@@ -175,19 +234,36 @@ class Writer:
         if len(records) > 1:
             middle = len(records) // 2
             await self._store(Batch(records[:middle], [], 0))
-            await self._store(Batch(records[middle:], rejects, 0))
+            await self._store(Batch(records[middle:], rejects, 0, batch.position))
         elif records and rejects:
             await self._store(Batch(records, [], 0))
-            await self._store(Batch([], rejects, 0))
+            await self._store(Batch([], rejects, 0, batch.position))
         elif records:
             self.refused_total += 1
             log.warning("a record was refused by SQLite: %s", error)
-            await self._store(Batch([], [refused(records[0], error)], 0))
+            reject = refused(records[0], error)
+            await self._store(Batch([], [reject], 0, batch.position))
         elif len(rejects) > 1:
             for reject in rejects:
-                await self._store(Batch([], [reject], 0))
+                await self._store(Batch([], [reject], 0, batch.position))
         else:
             raise StoreError(f"{self._path}: {error}") from error
+
+
+def _stored_position(connection: sqlite3.Connection) -> tuple[int, int]:
+    [position] = connection.execute(
+        "SELECT spool_segment, spool_offset FROM writer_state"
+    )
+    return position[0], position[1]
+
+
+def has_space(path: Path) -> bool:
+    """Tell whether the file system of a path has room for more than a page."""
+    try:
+        free = os.statvfs(path.parent)
+    except OSError:
+        return True
+    return free.f_bavail * free.f_frsize >= LEAST_SPACE_BYTES
 
 
 def refused(record: Record, error: Exception) -> Reject:
@@ -195,15 +271,9 @@ def refused(record: Record, error: Exception) -> Reject:
 
     Its payload is the record as a JSON document, so that it can be sent again.
     """
-    document = {
-        name: getattr(record, name)
-        for name in RECORD_FIELDS
-        if name not in ("started", "received", "peer", "extra")
-    }
-    document.update(json.loads(record.extra or "{}"))
     # With escapes for all but ASCII, as it may be a lone surrogate that SQLite
     # refused, which msgspec refuses too.
-    payload = json.dumps(document).encode("ascii")
+    payload = json.dumps(attributes_of(record)).encode("ascii")
     return make_reject(
         payload,
         received=record.received,

@@ -8,7 +8,7 @@ import pytest
 
 from collector.intake.receiver import Receiver
 from collector.store.backlog import Backlog
-from collector.store.database import open_database
+from collector.store.writable import WritableDatabase
 from collector.store.writer import Writer
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
@@ -24,7 +24,6 @@ class Parts:
         self.writer = Writer(
             database,
             self.backlog,
-            path=path,
             batch_records=100,
             flush_interval_seconds=0.001,
             max_rejects=1000,
@@ -77,14 +76,14 @@ async def make_parts(tmp_path):
 
     async def make(high_records=10_000):
         path = tmp_path / "logs.sqlite"
-        database = await open_database(path, synchronous="off")
+        database = WritableDatabase(path, synchronous="off")
         made.append(Parts(database, path, high_records))
         return made[-1]
 
     yield make
     for parts in made:
         if parts.writing is not None and not parts.writing.done():
-            parts.writer.give_up()
+            parts.writer.give_up(leave_rest=False)
             parts.backlog.close()
             await asyncio.wait({parts.writing}, timeout=10)
-        await parts.writer.close()
+        await parts.database.finish()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import json
 import pickle
 import sqlite3
 from collections import Counter
@@ -12,7 +13,8 @@ import pytest
 from collector.emit.emitter import Emitter
 from collector.errors import DecodeError
 from collector.intake.connection import wait_for_room
-from collector.intake.receiver import MAX_COUNTED_PEERS, OTHER_PEERS, Receiver
+from collector.intake.receiver import Receiver
+from collector.intake.shedding import MAX_COUNTED_PEERS, OTHER_PEERS
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
 
@@ -45,7 +47,8 @@ async def test_everything_is_accounted_for(make_parts):
         parts.take(payload(str(n)))
         parts.take(b"nonsense")
         assert parts.is_balanced()
-    assert parts.receiver.shed_total == Counter({PEER: 3})
+    assert parts.receiver.shed_total == Counter({"memory_full": 3})
+    assert parts.receiver.shed_by_peer_total == Counter({PEER: 3})
     parts.start()
     await parts.until(lambda: not parts.backlog.waiting_records)
     parts.take(GLOBAL)
@@ -127,7 +130,7 @@ async def test_a_bug_costs_one_payload(make_parts, said, error, reason):
 async def test_a_stalled_writer_is_not_waited_for(make_parts, said):
     """With memory full and the database locked, records are shed; said once."""
     parts = await make_parts(high_records=3)
-    await parts.database.executescript("PRAGMA busy_timeout = 0")
+    await parts.database.run(lambda c: c.execute("PRAGMA busy_timeout = 0"))
     with closing(sqlite3.connect(parts.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for n in range(3):
@@ -146,8 +149,12 @@ async def test_a_stalled_writer_is_not_waited_for(make_parts, said):
     parts.take(payload("later"))
     await parts.finish()
 
-    rows = parts.rows("SELECT message FROM logs ORDER BY id")
-    assert rows == [("0",), ("1",), ("2",), ("later",)]
+    messages = [row[0] for row in parts.rows("SELECT message FROM logs ORDER BY id")]
+    assert messages[:3] + messages[4:] == ["0", "1", "2", "later"]
+    assert messages[3].startswith("4 records were shed in ")
+    [row] = parts.rows("SELECT level, name, peer, extra FROM logs WHERE id = 4")
+    assert row[:3] == ("WARNING", "logcollector", "logcollector")
+    assert json.loads(row[3]) == {"shed": 4, "seconds": 0.0, "peers": {PEER: 4}}
 
 
 async def test_the_end_of_shedding_is_said(make_parts, said):
@@ -162,7 +169,8 @@ async def test_the_end_of_shedding_is_said(make_parts, said):
     parts.take(payload("kept too"))
 
     assert len(said) == 2
-    assert "room in memory again; 1 records were shed" in said[1]
+    assert "1 records were shed" in said[1]
+    assert "there is room again" in said[1]
 
 
 async def test_a_busy_writer_is_waited_for(make_parts):

@@ -13,7 +13,7 @@ from store.stored import Stored, new_stored
 
 from collector.record import Record
 from collector.store.backlog import Backlog
-from collector.store.database import open_database
+from collector.store.writable import WritableDatabase
 from collector.store.writer import Writer
 
 
@@ -29,9 +29,7 @@ class Running:
             "flush_interval_seconds": 0.001,
             "max_rejects": 1000,
         }
-        self.writer = Writer(
-            database, self.backlog, path=path, **{**settings, **options}
-        )
+        self.writer = Writer(database, self.backlog, **{**settings, **options})
         self.task: asyncio.Task[None] | None = None
 
     def add(self, *records: Record) -> None:
@@ -57,7 +55,11 @@ class Running:
 
     async def script(self, sql: str) -> None:
         """Run statements on the writer's own connection."""
-        await self.database.executescript(sql)
+        await self.database.run(lambda connection: connection.executescript(sql))
+
+    async def trace(self, callback: Callable[[str], object] | None) -> None:
+        """Have the writer's own connection tell of its statements."""
+        await self.database.run(lambda c: c.set_trace_callback(callback))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return what another connection reads."""
@@ -108,14 +110,15 @@ async def running(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
 
     async def make(**options: Any) -> Running:
         path = tmp_path / f"logs{len(made)}.sqlite"
-        database = await open_database(path, synchronous="off")
+        database = WritableDatabase(path, synchronous="off")
+        await database.open()
         made.append(Running(database, path, **options))
         return made[-1]
 
     yield make
     for one in made:
         if one.task is not None and not one.task.done():
-            one.writer.give_up()
+            one.writer.give_up(leave_rest=False)
             one.backlog.close()
             await asyncio.wait({one.task}, timeout=10)
-        await one.writer.close()
+        await one.database.finish()

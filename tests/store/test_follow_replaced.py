@@ -78,7 +78,7 @@ async def test_a_daemon_that_stops_leaves_nothing_in_the_log(running, make_recor
     await one.finish()
     with following(one.path) as cursor:
         assert news(cursor) == ["m1", "m2", "m3"]
-        await one.writer.close()
+        await one.database.finish()
         log = Path(f"{one.path}-wal")
         assert not log.exists() or log.stat().st_size == 0
         other = one.path.with_name("other.sqlite")

@@ -11,7 +11,6 @@ from store.stored import reading
 
 from collector.query.tree import Text
 from collector.store import indexer, search_index
-from collector.store.database import run_in_thread
 from collector.store.indexer import Indexer
 from collector.store.search import Search
 from collector.store.search_index import index_some, remaining
@@ -30,7 +29,7 @@ def small_steps(monkeypatch):
 @asynccontextmanager
 async def indexing(one):
     """Run an indexer of a database; cancel it at the end if it still runs."""
-    made = Indexer(one.database, backlog=one.backlog, writer=one.writer, path=one.path)
+    made = Indexer(one.database, backlog=one.backlog, writer=one.writer)
     task = asyncio.create_task(made.run())
     try:
         yield made, task
@@ -62,7 +61,7 @@ def found(one):
 async def done_so_far(one):
     """Wait until SQLite's thread has done what it was given, and all know."""
     for _ in range(5):
-        await run_in_thread(one.database, lambda connection: None)
+        await one.database.run(lambda connection: None)
 
 
 async def stored(one, make_record, number):
@@ -165,7 +164,7 @@ async def test_the_lag_is_right_whatever_the_sizes_of_batches(running, make_reco
                 )
             )
             await done_so_far(one)
-            left = await run_in_thread(one.database, remaining)
+            left = await one.database.run(remaining)
             await done_so_far(one)
             if left < 10:
                 assert made.lag_records == left
@@ -186,7 +185,7 @@ async def test_a_lock_is_waited_for(running, make_record, said):
                 "INSERT INTO records (created, delay_ms, call_site_id, origin_id, "
                 "message) SELECT 1.0, 0, 1, 1, 'needle' FROM records"
             )
-            await one.database.set_trace_callback(attempts.append)
+            await one.trace(attempts.append)
             # As if the writer had just stored these.
             one.writer.stored_total += 40
             one.writer.stored.set()
@@ -194,7 +193,7 @@ async def test_a_lock_is_waited_for(running, make_record, said):
             assert not task.done()
             other.execute("COMMIT")
         await one.until(lambda: indexed_id(one) == 80)
-    await one.database.set_trace_callback(None)
+    await one.trace(None)
 
     assert said == []
     assert needles(one) == list(range(1, 81))
@@ -206,14 +205,14 @@ async def test_a_lock_at_the_start_is_waited_for(running, make_record, said):
     await one.script("PRAGMA busy_timeout = 0")
     await stored(one, make_record, 40)
     attempts = []
-    await one.database.set_trace_callback(attempts.append)
+    await one.trace(attempts.append)
     with closing(sqlite3.connect(one.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         async with indexing(one):
             await one.until(lambda: attempts.count("BEGIN IMMEDIATE") >= 3)
             other.execute("ROLLBACK")
             await one.until(lambda: indexed_id(one) == 40)
-    await one.database.set_trace_callback(None)
+    await one.trace(None)
 
     assert said == []
 
@@ -228,14 +227,14 @@ async def test_a_full_database_is_waited_for(running, make_record, said):
     [(pages,)] = one.rows("PRAGMA page_count")
     await one.script(f"PRAGMA max_page_count = {pages}")
     attempts = []
-    await one.database.set_trace_callback(attempts.append)
+    await one.trace(attempts.append)
     async with indexing(one) as (_, task):
         await one.until(
             lambda: attempts.count("BEGIN IMMEDIATE") >= attempts.count("COMMIT") + 3
         )
         assert not task.done()
         assert indexed_id(one) < 200
-        await one.database.set_trace_callback(None)
+        await one.trace(None)
         await one.script(UNLIMITED)
         await one.until(lambda: indexed_id(one) == 200)
 
@@ -315,7 +314,7 @@ async def test_it_may_be_cancelled_at_any_time(running, make_record, turns):
     await stored(one, make_record, 60)
     async with indexing(one) as (_, task):
         for _ in range(turns):
-            await run_in_thread(one.database, lambda connection: None)
+            await one.database.run(lambda connection: None)
         task.cancel()
     await stored(one, make_record, 60)
     async with indexing(one):
@@ -336,15 +335,15 @@ async def test_it_may_be_cancelled_within_a_step(running, make_record):
             begun.set()
             assert go_on.wait(20)
 
-    await one.database.set_trace_callback(hold)
+    await one.trace(hold)
     async with indexing(one) as (_, task):
         await asyncio.to_thread(begun.wait, 20)
         task.cancel()
         await asyncio.wait({task})
         go_on.set()
-    await one.database.set_trace_callback(None)
+    await one.trace(None)
 
     assert indexed_id(one) in {0, 25}
-    await run_in_thread(one.database, lambda connection: index_some(connection, 99))
+    await one.database.run(lambda connection: index_some(connection, 99))
     assert needles(one) == list(range(1, 61))
     await one.finish()

@@ -120,6 +120,7 @@ def test_tables_are_strict_where_sqlite_can():
             ("rejects", 1),
             ("rollups", 1),
             ("search_state", 1),
+            ("writer_state", 1),
         ]
         with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT"):
             database.execute(

@@ -3,12 +3,15 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 import pytest
 
 from collector.errors import StoreError
-from collector.store.database import open_database
+from collector.store.backlog import Batch
+from collector.store.inserter import Inserter
 from collector.store.rejects import make_reject
+from collector.store.writable import WritableDatabase
 
 
 @contextmanager
@@ -43,14 +46,13 @@ async def test_a_stall_is_said_once_and_its_end_once(running, make_record, said)
     one = await running()
     await one.script("PRAGMA busy_timeout = 0")
     attempts = []
-    await one.database.set_trace_callback(attempts.append)
+    await one.trace(attempts.append)
     with locked(one.path):
         one.add(make_record())
         one.start()
         await one.until(lambda: attempts.count("BEGIN IMMEDIATE") >= 3)
         assert len(said) == 1
         assert "locked" in said[0]
-        assert "1 records wait" in said[0]
     await one.finish()
 
     assert len(said) == 2
@@ -113,18 +115,19 @@ async def test_a_full_disk_keeps_the_batch(running, make_record, said, room):
 
 
 async def test_a_stop_gives_up_on_a_stall(running, make_record):
-    """give_up ends the attempts with an error that counts what is lost."""
+    """give_up ends the attempts; the backlog has all that is not stored."""
     one = await running(batch_records=2)
     await one.script("PRAGMA busy_timeout = 0")
     with locked(one.path):
         one.add(*[make_record() for _ in range(5)])
         one.start()
         await one.until(lambda: one.writer.stalled)
-        one.writer.give_up()
-        with pytest.raises(StoreError, match="5 records could not be stored"):
+        one.writer.give_up(leave_rest=False)
+        with pytest.raises(StoreError, match="the stop had no more time: database is locked"):
             await one.finish()
 
     assert one.backlog.waiting_records == 5
+    assert len(one.backlog.take(9).records) == 5
     assert one.messages() == []
 
 
@@ -132,7 +135,7 @@ async def test_a_writer_that_is_told_early_tries_once(running, make_record):
     """give_up before any trouble does not keep a sound batch from being stored."""
     one = await running()
     one.add(make_record("sound"))
-    one.writer.give_up()
+    one.writer.give_up(leave_rest=False)
     await one.finish()
 
     assert one.messages() == ["sound"]
@@ -150,21 +153,51 @@ async def test_a_read_only_database_fails_for_good(running, make_record):
     assert one.backlog.waiting_records == 1
 
 
-async def test_a_damaged_database_fails_for_good(running, make_record):
-    """SQLITE_CORRUPT is no passing fault: the writer ends with StoreError."""
+async def test_a_damaged_database_is_replaced(running, make_record, said):
+    """It is set aside with its log, and the batch that met it is in a new one."""
     one = await running()
     one.add(*[make_record("x" * 300, name=f"logger{n}") for n in range(500)])
     await one.finish()
-    await one.writer.close()
+    await one.database.finish()
     content = bytearray(one.path.read_bytes())
     content[4096 * 2 :] = b"\xa5" * (len(content) - 4096 * 2)
     one.path.write_bytes(content)
 
-    again = type(one)(await open_database(one.path, synchronous="off"), one.path)
-    again.add(make_record())
-    with pytest.raises(StoreError, match="malformed"):
-        await again.finish()
-    await again.writer.close()
+    again = type(one)(WritableDatabase(one.path, synchronous="off"), one.path)
+    again.add(make_record("kept"))
+    await again.finish()
+    await again.database.finish()
+
+    assert again.messages() == ["kept"]
+    [damaged] = one.path.parent.glob("*.damaged-*")
+    assert damaged.read_bytes() == bytes(content)
+    assert len(said) == 1
+    assert damaged.name in said[0]
+
+
+async def test_a_disk_that_damages_everything_ends_it(running, make_record):
+    """With ten damaged files beside the database, the writer ends with StoreError."""
+    one = await running()
+    for number in range(10):
+        one.path.with_name(f"{one.path.name}.damaged-{number}").touch()
+    await one.database.finish()
+    one.path.write_bytes(one.path.read_bytes()[:100] + b"\xa5" * 9000)
+    one.add(make_record())
+    with pytest.raises(StoreError, match="check the disk"):
+        await one.finish()
+
+    assert one.backlog.waiting_records == 1
+
+
+async def test_a_batch_whose_commit_failed_is_not_stored_twice(running, make_record):
+    """What SQLite finds of it when it opens the file again counts as stored."""
+    one = await running()
+    inserter, batch = Inserter(), Batch([make_record("once")], [], 5)
+    for number in (7, 7, 8):
+        store = partial(inserter.store, batch=batch, number=number, max_rejects=1)
+        await one.database.run(store)
+
+    assert one.messages() == ["once", "once"]
 
 
 async def test_a_transaction_that_takes_long_is_hung(running, make_record):

@@ -1,0 +1,108 @@
+"""The overflow: frames on their way to the spool, because the store is full."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from collector.store.backlog import Backlog
+from collector.store.segments import encoded
+
+log = logging.getLogger("logcollector")
+
+# What may wait in memory for a slow or full disk of the spool.
+PENDING_BYTES: Final = 32 * 1024 * 1024
+
+# While the spool is read back, this many frames may come without a wait.
+MOST_CREDIT: Final = 10_000
+
+
+class Overflow:
+    """Takes the frames that the backlog can't, within bounds.
+
+    While it is `active`, every frame goes this way, so that they stay in order.
+    The spooler (spooler.py) moves what is `pending` to disk, and back.
+    """
+
+    def __init__(self, backlog: Backlog, *, max_bytes: int) -> None:
+        self._backlog = backlog
+        self._max_bytes = max_bytes
+        self.active = False
+        # Encoded, in order.
+        self.pending: list[bytes] = []
+        self.pending_bytes = 0
+        # Bytes of the spool's files, as far as the spooler told.
+        self.spool_bytes = 0
+        self._is_over = False
+        self.arrived = asyncio.Event()
+        # How many frames connections may bring before they have to wait for
+        # the spool to be read: else a flood would fill it although the database
+        # works.
+        self.credit = MOST_CREDIT
+        self.spilled_total = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether frames are shed; once it is, until there is room for many."""
+        used = self.spool_bytes + self.pending_bytes
+        if self._is_over:
+            self._is_over = (
+                used > self._max_bytes * 0.9 or self.pending_bytes > PENDING_BYTES / 2
+            )
+        return self._is_over
+
+    def start(self, why: str) -> None:
+        """Send every frame this way from now on."""
+        if not self.active:
+            self.active = True
+            self.credit = MOST_CREDIT
+            self.arrived.set()
+            log.warning("%s: records go to the spool", why)
+
+    def stop(self) -> None:
+        """Let frames go to the backlog again."""
+        self.active = False
+        self._backlog.room.set()
+
+    def put(self, payload: bytes, received: float, peer: str, hostname: str) -> bool:
+        """Take a frame; tell False when there is no room for it."""
+        if self._is_over and self.is_full:
+            return False
+        frame = encoded(payload, received, peer, hostname)
+        pending_bytes = self.pending_bytes + len(frame)
+        if (
+            pending_bytes > PENDING_BYTES
+            or self.spool_bytes + pending_bytes > self._max_bytes
+        ):
+            self._is_over = True
+            return False
+        self.pending.append(frame)
+        self.pending_bytes = pending_bytes
+        self.spilled_total += 1
+        self.arrived.set()
+        if self.credit > 0:
+            self.credit -= 1
+            if not self.credit:
+                self._backlog.room.clear()
+        return True
+
+    def take_pending(self) -> list[bytes]:
+        """Take all that is pending; it still counts until `appended`."""
+        frames, self.pending = self.pending, []
+        self.arrived.clear()
+        return frames
+
+    def put_back(self, frames: list[bytes]) -> None:
+        """Put back what was taken last."""
+        self.pending[:0] = frames
+
+    def appended(self, frames: list[bytes], spool_bytes: int) -> None:
+        """Note that frames which were taken are in the spool now."""
+        self.pending_bytes -= sum(map(len, frames))
+        self.spool_bytes = spool_bytes
+
+    def replayed(self, frames: int) -> None:
+        """Let half as many frames come in as have gone out."""
+        self.credit = min(MOST_CREDIT, self.credit + (frames + 1) // 2)
+        self._backlog.room.set()

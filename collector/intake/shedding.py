@@ -1,0 +1,60 @@
+"""Shedding: what came and had to be dropped, and the telling of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections import Counter
+from typing import Final
+
+log = logging.getLogger("logcollector")
+
+# Peers that are counted apart; those beyond are counted together.
+MAX_COUNTED_PEERS: Final = 1024
+OTHER_PEERS: Final = "other"
+
+# Peers that are named in the record that tells of a loss.
+TOLD_PEERS: Final = 20
+
+
+def count_peer(counts: Counter[str], peer: str, count: int = 1) -> None:
+    """Count something of a peer, within bounds."""
+    known = peer in counts or len(counts) < MAX_COUNTED_PEERS
+    counts[peer if known else OTHER_PEERS] += count
+
+
+class Episode:
+    """A time in which records were shed, because nothing could take them."""
+
+    def __init__(self, began: float) -> None:
+        self._began = began
+        self._by_peer: Counter[str] = Counter()
+        log.warning("no room is left: records are shed and counted")
+
+    def count(self, peer: str) -> None:
+        """Count one record that was shed."""
+        count_peer(self._by_peer, peer)
+
+    def ended(self, now: float) -> bytes:
+        """Say that it is over; return a record of it, as a payload.
+
+        `now` and the begin are epoch seconds.
+        """
+        total = self._by_peer.total()
+        seconds = max(0.0, round(now - self._began, 3))
+        message = f"{total} records were shed in {seconds:.1f} s, as there was no room"
+        log.warning("%s; there is room again", message)
+        return json.dumps(
+            {
+                "name": "logcollector",
+                "levelname": "WARNING",
+                "levelno": logging.WARNING,
+                "msg": message,
+                "created": now,
+                "process": os.getpid(),
+                "shed": total,
+                "seconds": seconds,
+                "peers": dict(self._by_peer.most_common(TOLD_PEERS)),
+            }
+        ).encode()

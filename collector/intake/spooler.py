@@ -1,0 +1,309 @@
+"""The spooler: a task that moves frames into the spool, and back to the backlog."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import msgspec
+
+from collector.intake.overflow import Overflow
+from collector.intake.receiver import Receiver
+from collector.record import Record, attributes_of
+from collector.store.backlog import Backlog
+from collector.store.segments import SpooledFrame, decoded, encoded
+from collector.store.spool import Position, Spool
+from collector.store.writer import Writer
+
+log = logging.getLogger("logcollector")
+
+Result = TypeVar("Result")
+
+# How often it looks for something to do while the spool is in use.
+TURN_SECONDS: Final = 0.02
+
+# Frames that are decoded before the loop has its turn.
+FRAMES_A_TURN: Final = 200
+
+# Between two attempts at a file system that refuses.
+RETRY_SECONDS: Final = 0.5
+RESERVE_SECONDS: Final = 60.0
+
+
+class Spooler:
+    """Runs the spool: appends what is pending, reads back when there is room.
+
+    Ends by `stop`, and is never cancelled. What the file system refuses stays
+    pending in memory, and is tried again.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        overflow: Overflow,
+        *,
+        receiver: Receiver,
+        backlog: Backlog,
+        writer: Writer,
+        sync_seconds: float,
+    ) -> None:
+        self._spool = spool
+        self._overflow = overflow
+        self._receiver = receiver
+        self._backlog = backlog
+        self._writer = writer
+        self.sync_seconds = sync_seconds
+        # Read and not yet decoded.
+        self._frames: list[tuple[SpooledFrame, Position]] = []
+        self._is_positioned = False
+        # Segments up to this one are of an earlier run.
+        self._recovered_to = 0
+        self._synced_at = 0.0
+        self._retry_at = 0.0
+        self._reserve_at = 0.0
+        self._stopping = False
+        self._working_since: float | None = None
+        self._replayed_total = 0
+        # What keeps it from writing; "" while nothing does.
+        self.fault = ""
+
+    @property
+    def waiting_records(self) -> int:
+        """How many frames of this run wait in the spool or on their way there."""
+        overflow = self._overflow
+        return overflow.spilled_total - self._replayed_total
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, in memory or on disk."""
+        return (
+            not self._frames
+            and not self._overflow.pending_bytes
+            and not self._spool.has_segments
+        )
+
+    def is_hung(self, seconds: float) -> bool:
+        """Tell whether one call of the file system has been going on for so long."""
+        since = self._working_since
+        return since is not None and time.monotonic() - since > seconds
+
+    async def open(self) -> None:
+        """Take the spool's folder. Raises StoreError when it can't be ours."""
+        await self._attempt(self._open)
+        if self._spool.is_open:
+            await self._find_position()
+        if self._spool.has_segments:
+            self._overflow.start(f"{self._spool.folder} holds records")
+
+    def _open(self) -> None:
+        self._spool.open()
+        self._recovered_to = self._spool.last_number
+        self._spool.keep_reserve()
+
+    async def run(self) -> None:
+        """Work until told to stop."""
+        while not self._stopping:
+            if not self._overflow.active and not self._spool.has_segments:
+                await self._keep_reserve()
+                await self._overflow.arrived.wait()
+            if await self.turn():
+                continue
+            if self.fault:
+                await asyncio.sleep(TURN_SECONDS)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TURN_SECONDS):
+                    await self._overflow.arrived.wait()
+
+    async def turn(self) -> bool:
+        """Do what can be done now; tell whether anything was."""
+        appended = await self._append_pending()
+        replayed = await self._replay()
+        await self._forget()
+        self._overflow.spool_bytes = self._spool.size_bytes
+        if self._receiver.is_shedding and not self._overflow.is_full:
+            self._receiver.end_shedding()
+        if (
+            self._overflow.active
+            and not self._overflow.pending_bytes
+            and not self._frames
+            and self._spool.is_read
+            and not self._writer.stalled
+        ):
+            # Nothing came between: no await since the last look.
+            self._overflow.stop()
+            log.info("the spool is read: records go to the database again")
+        return appended or replayed
+
+    async def _append_pending(self) -> bool:
+        overflow, spool = self._overflow, self._spool
+        if time.monotonic() < self._retry_at:
+            return False
+        frames = overflow.take_pending()
+        if frames and not await self._attempt(lambda: self._append(frames)):
+            overflow.put_back(frames)
+            return False
+        overflow.appended(frames, spool.size_bytes)
+        if time.monotonic() - self._synced_at >= self.sync_seconds:
+            self._synced_at = time.monotonic()
+            await self._attempt(spool.sync)
+        return bool(frames)
+
+    def _append(self, frames: list[bytes]) -> None:
+        if not self._spool.is_open:
+            self._open()
+        self._spool.append(frames)
+
+    async def _replay(self) -> bool:
+        """Give the backlog what it has room for, from the front of the spool."""
+        if self._writer.stalled or self._backlog.is_full:
+            return False
+        if not self._is_positioned and not await self._find_position():
+            return False
+        if not self._frames and not self._spool.is_read:
+            self._frames = await self._in_thread(self._spool.read) or []
+        frames = self._frames
+        if frames:
+            await self._take_back()
+            return True
+        if self._overflow.pending and self.fault and self._spool.is_read:
+            # The disk of the spool is full, the database works.
+            await self._take_back_pending()
+            return True
+        return False
+
+    async def _take_back(self) -> None:
+        receiver, backlog = self._receiver, self._backlog
+        while self._frames and not backlog.is_full:
+            turn, self._frames = (
+                self._frames[:FRAMES_A_TURN],
+                self._frames[FRAMES_A_TURN:],
+            )
+            for frame, position in turn:
+                receiver.take_back(
+                    frame.payload, frame.received, frame.peer, frame.hostname
+                )
+                backlog.mark(position.segment, position.offset)
+                if position.segment <= self._recovered_to:
+                    receiver.recovered_total += 1
+                else:
+                    self._replayed_total += 1
+            self._overflow.replayed(len(turn))
+            await asyncio.sleep(0)
+
+    async def _take_back_pending(self) -> None:
+        frames = self._overflow.take_pending()
+        count = 0
+        while count < len(frames) and not self._backlog.is_full:
+            for frame, _ in decoded(frames[count]).frames:
+                self._receiver.take_back(
+                    frame.payload, frame.received, frame.peer, frame.hostname
+                )
+            count += 1
+        self._overflow.put_back(frames[count:])
+        self._overflow.appended(frames[:count], self._spool.size_bytes)
+        self._overflow.replayed(count)
+        self._replayed_total += count
+        await asyncio.sleep(0)
+
+    async def _find_position(self) -> bool:
+        """Ask the database how far it has the spool; tell if it answered."""
+        if not await self._writer.find_spool_position():
+            return False
+        position = Position(*self._writer.spool_position)
+        await self._in_thread(lambda: self._spool.skip_to(position))
+        self._is_positioned = True
+        return True
+
+    async def _forget(self) -> None:
+        position = Position(*self._writer.spool_position)
+        if self._spool.has_segments and self._is_positioned:
+            await self._in_thread(lambda: self._spool.forget(position))
+
+    async def _keep_reserve(self) -> None:
+        if time.monotonic() >= self._reserve_at:
+            self._reserve_at = time.monotonic() + RESERVE_SECONDS
+            if self._spool.is_open:
+                await self._in_thread(self._spool.keep_reserve)
+
+    async def drain(self, seconds: float) -> None:
+        """Let everything go to the database, as long as that is possible."""
+        deadline = time.monotonic() + seconds
+        while not self.is_idle and not self._writer.stalled:
+            if time.monotonic() >= deadline:
+                return
+            await asyncio.sleep(TURN_SECONDS)
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stopping = True
+        self._overflow.arrived.set()
+
+    async def finish(self, records: list[Record]) -> bool:
+        """Keep for the next start what is not stored, then close the spool.
+
+        `records` were given to the backlog and never stored. After `run` has
+        ended. Returns False if the file system would not take all of it.
+        """
+        pending = self._overflow.take_pending()
+        rest = [frame for frame, _ in self._frames]
+
+        def keep() -> None:
+            if not self._spool.is_open:
+                self._spool.open()
+            if pending:
+                self._spool.append(pending)
+            if records or rest:
+                self._spool.put_first(
+                    [_as_frame(record) for record in records]
+                    + [encoded(f.payload, f.received, f.peer, f.hostname) for f in rest]
+                )
+
+        kept = not (pending or records) or await self._attempt(keep)
+        await self._timed(self._spool.close)
+        return kept
+
+    async def _attempt(self, work: Callable[[], None]) -> bool:
+        """Do something with the files; note whether that can be done."""
+        try:
+            await self._timed(work)
+        except OSError as error:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            if not self.fault:
+                log.warning(
+                    "%s: cannot be written: %s; records wait in memory",
+                    self._spool.folder,
+                    error.strerror,
+                )
+            self.fault = error.strerror or str(error)
+            return False
+        if self.fault:
+            self.fault = ""
+            log.warning("%s: can be written again", self._spool.folder)
+        return True
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result | None:
+        """Do something with the files; None for what they refuse, as said before."""
+        try:
+            return await self._timed(work)
+        except OSError as error:
+            log.warning("%s: %s", self._spool.folder, error)
+            await asyncio.sleep(RETRY_SECONDS)
+            return None
+
+    async def _timed(self, work: Callable[[], Result]) -> Result:
+        self._working_since = time.monotonic()
+        try:
+            return await asyncio.to_thread(work)
+        finally:
+            self._working_since = None
+
+
+def _as_frame(record: Record) -> bytes:
+    """Return a record as a frame whose payload makes the same record again."""
+    payload = msgspec.msgpack.encode(attributes_of(record))
+    return encoded(payload, record.received, record.peer, record.hostname)

@@ -1,0 +1,86 @@
+"""The checkpointer: keeps the write-ahead log from growing for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from collector.errors import StoreError
+from collector.store.database import WAL_LIMIT_BYTES
+from collector.store.writable import WritableDatabase, checkpoint
+
+log = logging.getLogger("logcollector")
+
+LOOK_SECONDS: Final = 1.0
+SAY_SECONDS: Final = 60.0
+
+# Under full load the log passes its limit for moments.
+TOO_LARGE_BYTES: Final = WAL_LIMIT_BYTES * 3 // 2
+
+
+class Checkpointer:
+    """Cuts back a log that has grown beyond its limit, and tells who keeps it.
+
+    SQLite does so itself as a rule, but not while a reader still needs what is
+    in it, and not after that reader's end unless something is written.
+    """
+
+    def __init__(
+        self,
+        database: WritableDatabase,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._said_at = -math.inf
+        self._large_since: float | None = None
+
+    async def run(self) -> None:
+        """Look after the log for ever; may be cancelled at any time."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+
+    async def look(self) -> None:
+        """Cut the log back if it is too large, or say why that can't be."""
+        if log_bytes(self._database.path) <= TOO_LARGE_BYTES:
+            if self._said_at > -math.inf:
+                log.warning(
+                    "%s: the write-ahead log is small again", self._database.path
+                )
+            self._large_since = None
+            self._said_at = -math.inf
+            return
+        now = self._clock()
+        if self._large_since is None:
+            self._large_since = now
+        try:
+            kept = await self._database.run(checkpoint)
+        except (sqlite3.Error, StoreError):
+            # The writer meets the same fault and tells of it.
+            return
+        if kept and now - self._said_at >= SAY_SECONDS:
+            self._said_at = now
+            log.warning(
+                "%s: the write-ahead log has %d MB and grows, because a program has "
+                "been reading in one transaction for %.0f s or more; end it, or the "
+                "disk fills",
+                self._database.path,
+                log_bytes(self._database.path) // 1_000_000,
+                now - self._large_since,
+            )
+
+
+def log_bytes(path: Path) -> int:
+    """Return the size of a database's write-ahead log."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,430 @@
+"""The spool: frames on disk that the database could not take yet, in order.
+
+A folder of segments. Frames are appended to the last one and read from the
+first. How far they are in the database is told by a Position that the database
+keeps, written in the same transaction as their records: so none is stored
+twice, whenever the process dies. A segment goes when all of it is stored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import re
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from collector.errors import StoreError
+from collector.store.segments import MAGIC, SpooledFrame, decoded
+
+log = logging.getLogger("logcollector")
+
+SEGMENT_BYTES: Final = 16 * 1024 * 1024
+
+# A small bound has small segments, as room only comes by whole ones.
+SEGMENTS_OF_BOUND: Final = 8
+
+# How much is read at once, if no single frame is longer.
+READ_BYTES: Final = 512 * 1024
+
+# Segments are numbered by the second in which they began, with room between
+# for what was in memory at a stop, which belongs before them.
+NUMBER_STEP: Final = 1000
+
+RESERVE_NAME: Final = "reserve"
+_SEGMENT_NAME: Final = re.compile(r"(\d{13})\.frames")
+DAMAGED_SUFFIX: Final = ".damaged"
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PASSING: Final = _FULL | {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+class Position(NamedTuple):
+    """A place in the spool: `offset` bytes into the segment of that number."""
+
+    segment: int
+    offset: int
+
+
+START: Final = Position(0, 0)
+
+
+class Spool:
+    """The files of one spool. Everything blocks; not for two threads at once.
+
+    `max_bytes` is for whoever appends: see `size_bytes`. What the file system
+    refuses is raised as OSError, and then nothing has changed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        reserve_bytes: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder: Final = folder
+        self.max_bytes: Final = max_bytes
+        self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_OF_BOUND)
+        self._reserve_bytes = reserve_bytes
+        self._clock = clock
+        self._folder: int | None = None
+        # Bytes of each segment by number, in order; some may be read already.
+        self._sizes: dict[int, int] = {}
+        self._damaged: set[int] = set()
+        # The last segment, while it is appended to.
+        self._file: int | None = None
+        self._unsynced = False
+        self._read = START
+        # Behind the last frame that was returned by `read`.
+        self._handed_out = START
+        self.bad_frames_total = 0
+        self.torn_bytes_total = 0
+        self.damaged_segments_total = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the folder is there and is ours."""
+        return self._folder is not None
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes the segments take, read ones included."""
+        return sum(self._sizes.values())
+
+    @property
+    def last_number(self) -> int:
+        """The number of the last segment; 0 if there is none."""
+        return next(reversed(self._sizes), 0)
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether any segment is there, read or not."""
+        return bool(self._sizes)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether everything that was appended has been read."""
+        return all(
+            number < self._read.segment
+            or (number == self._read.segment and size <= self._read.offset)
+            for number, size in self._sizes.items()
+        )
+
+    def open(self) -> None:
+        """Take the folder, made where there is none, and look what is in it.
+
+        Raises StoreError when it is not ours to use, OSError when the file
+        system has a fault that may pass.
+        """
+        folder = _opened_folder(self.folder)
+        try:
+            sizes = {}
+            for name in sorted(os.listdir(folder)):  # noqa: PTH208 - of a descriptor
+                found = _SEGMENT_NAME.fullmatch(name)
+                if found:
+                    entry = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                    if stat.S_ISREG(entry.st_mode):
+                        sizes[int(found[1])] = entry.st_size
+        except BaseException:
+            os.close(folder)
+            raise
+        self._folder = folder
+        self._sizes = sizes
+
+    def keep_reserve(self) -> None:
+        """Take space that is given back when the file system is full."""
+        if not self._reserve_bytes or self._folder is None:
+            return
+        with contextlib.suppress(FileExistsError):
+            file = self._opened(RESERVE_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                os.posix_fallocate(file, 0, self._reserve_bytes)
+            except OSError:
+                os.unlink(RESERVE_NAME, dir_fd=self._folder)
+                raise
+            finally:
+                os.close(file)
+
+    def append(self, frames: list[bytes]) -> None:
+        """Add encoded frames; all of them, or none when OSError is raised.
+
+        On a full file system the reserve is released first.
+        """
+        try:
+            self._append(frames)
+        except OSError as error:
+            if error.errno not in _FULL or not self.release_reserve():
+                raise
+            self._append(frames)
+
+    def release_reserve(self) -> bool:
+        """Give the reserved space back; tell whether there was any."""
+        try:
+            os.unlink(RESERVE_NAME, dir_fd=self._folder)
+        except OSError:
+            return False
+        log.warning("%s: no space left; the reserve is released", self.folder)
+        return True
+
+    def _append(self, frames: list[bytes]) -> None:
+        data = b"".join(frames)
+        if self._sizes.get(self.last_number, 0) >= self._segment_bytes:
+            self._end_segment()
+        if self._file is None:
+            self._begin_segment(self._next_number())
+        assert self._file is not None
+        number = self.last_number
+        size = self._sizes[number]
+        try:
+            _write_all(self._file, data)
+        except OSError:
+            os.ftruncate(self._file, size)
+            raise
+        self._unsynced = True
+        self._sizes[number] = size + len(data)
+
+    def _next_number(self) -> int:
+        last = max([*self._sizes, self._read.segment])
+        after_last = (last // NUMBER_STEP + 1) * NUMBER_STEP
+        return max(after_last, int(self._clock()) * NUMBER_STEP)
+
+    def _begin_segment(self, number: int) -> None:
+        name = _segment_name(number)
+        file = self._opened(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
+        try:
+            _write_all(file, MAGIC)
+        except OSError:
+            os.close(file)
+            os.unlink(name, dir_fd=self._folder)
+            raise
+        self._file = file
+        self._sizes[number] = len(MAGIC)
+
+    def _end_segment(self) -> None:
+        if self._file is not None:
+            try:
+                self.sync()
+            finally:
+                os.close(self._file)
+                self._file = None
+
+    def sync(self) -> None:
+        """Make what was appended outlast a power cut."""
+        if self._unsynced and self._file is not None and self._folder is not None:
+            os.fdatasync(self._file)
+            # The names of new segments are in the folder.
+            os.fsync(self._folder)
+            self._unsynced = False
+
+    def read(self) -> list[tuple[SpooledFrame, Position]]:
+        """Read the next frames, each with the position behind it; [] at the end.
+
+        What is damaged is counted, told and left out.
+        """
+        for number, size in self._sizes.items():
+            if number < self._read.segment:
+                continue
+            offset = self._read.offset if number == self._read.segment else 0
+            if offset >= size:
+                continue
+            frames = self._read_segment(number, max(offset, len(MAGIC)), size)
+            if frames:
+                self._handed_out = frames[-1][1]
+                return frames
+        return []
+
+    def _read_segment(
+        self, number: int, offset: int, size: int
+    ) -> list[tuple[SpooledFrame, Position]]:
+        file = self._opened(_segment_name(number), os.O_RDONLY)
+        try:
+            if os.pread(file, len(MAGIC), 0) != MAGIC[:size]:
+                self._note_damage(number, offset, size)
+                return []
+            while offset < size:
+                piece = decoded(os.pread(file, READ_BYTES, offset))
+                if not piece.end and piece.needed:
+                    piece = decoded(os.pread(file, piece.needed, offset))
+                if piece.bad_frames:
+                    self._note_bad_frames(number, piece.bad_frames)
+                if piece.end:
+                    start, offset = offset, offset + piece.end
+                    self._read = Position(number, offset)
+                    if piece.frames:
+                        return [
+                            (frame, Position(number, start + end))
+                            for frame, end in piece.frames
+                        ]
+                elif piece.damaged:
+                    self._note_damage(number, offset, size)
+                    return []
+                else:
+                    self._note_torn(number, offset, size)
+                    return []
+        finally:
+            os.close(file)
+        self._read = Position(number, size)
+        return []
+
+    def _note_bad_frames(self, number: int, count: int) -> None:
+        self._damaged.add(number)
+        self.bad_frames_total += count
+        log.warning(
+            "%s: %d damaged frames in %s are lost",
+            self.folder,
+            count,
+            _segment_name(number),
+        )
+
+    def _note_damage(self, number: int, offset: int, size: int) -> None:
+        self._read = Position(number, size)
+        self._damaged.add(number)
+        self.damaged_segments_total += 1
+        log.warning(
+            "%s: %s is damaged at byte %d; the %d bytes from there on are lost",
+            self.folder,
+            _segment_name(number),
+            offset,
+            size - offset,
+        )
+
+    def _note_torn(self, number: int, offset: int, size: int) -> None:
+        self._read = Position(number, size)
+        self.torn_bytes_total += size - offset
+        log.warning(
+            "%s: the last frame of %s was not written whole and is lost (%d bytes)",
+            self.folder,
+            _segment_name(number),
+            size - offset,
+        )
+
+    def skip_to(self, position: Position) -> None:
+        """Begin to read at the position up to which everything is stored."""
+        self._read = self._handed_out = max(position, self._read)
+        self.forget(position)
+
+    def forget(self, position: Position) -> None:
+        """Remove the segments that are stored, damaged ones only from reading.
+
+        `position` is up to where everything is in the database.
+        """
+        all_stored = position >= self._handed_out
+        for number, size in list(self._sizes.items()):
+            is_read = Position(number, size) <= self._read
+            if number >= position.segment and not (all_stored and is_read):
+                break
+            self._remove(number)
+
+    def _remove(self, number: int) -> None:
+        if self._file is not None and number == self.last_number:
+            os.close(self._file)
+            self._file = None
+            self._unsynced = False
+        name = _segment_name(number)
+        if number in self._damaged:
+            os.rename(
+                name,
+                f"{name}{DAMAGED_SUFFIX}",
+                src_dir_fd=self._folder,
+                dst_dir_fd=self._folder,
+            )
+            self._damaged.remove(number)
+        else:
+            os.unlink(name, dir_fd=self._folder)
+        del self._sizes[number]
+
+    def put_first(self, frames: list[bytes]) -> None:
+        """Put back what was read and not stored, in front of what was not read.
+
+        `frames` stand for all frames that `read` has returned since the last
+        stored one, and for what has to be stored between them. Nothing can be
+        read or appended afterwards.
+        """
+        self._end_segment()
+        number, offset = self._read
+        self._begin_segment(number + 1)
+        assert self._file is not None
+        _write_all(self._file, b"".join(frames))
+        if number in self._sizes:
+            # The rest of a segment that was read in part.
+            self._copy_rest(_segment_name(number), max(offset, len(MAGIC)))
+        self._unsynced = True
+        self._end_segment()
+        for read in [each for each in self._sizes if each <= number]:
+            self._remove(read)
+
+    def _copy_rest(self, name: str, offset: int) -> None:
+        assert self._file is not None
+        source = self._opened(name, os.O_RDONLY)
+        try:
+            while data := os.pread(source, READ_BYTES, offset):
+                _write_all(self._file, data)
+                offset += len(data)
+        finally:
+            os.close(source)
+
+    def close(self) -> None:
+        """Let go of the folder, which is removed where it holds nothing."""
+        if self._folder is None:
+            return
+        with contextlib.suppress(OSError):
+            self._end_segment()
+        with contextlib.suppress(OSError):
+            os.unlink(RESERVE_NAME, dir_fd=self._folder)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+        os.close(self._folder)
+        self._folder = None
+
+    def _opened(self, name: str, flags: int) -> int:
+        flags |= os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(name, flags, 0o600, dir_fd=self._folder)
+
+
+def _segment_name(number: int) -> str:
+    return f"{number:013d}.frames"
+
+
+def _write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _opened_folder(path: Path) -> int:
+    """Open the spool's folder, make it if need be, and lock it.
+
+    Raises StoreError, or OSError for what may pass.
+    """
+    hint = "name another folder with --spool"
+    try:
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise
+        why = error.strerror
+        if path.is_symlink():
+            why = "it is a symbolic link, which is not followed"
+        raise StoreError(f"{path}: cannot be the spool: {why}; {hint}") from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(folder)
+        raise StoreError(
+            f"{path}: another logcollector uses this spool, so probably also the "
+            "database; stop it, or name another database with --db"
+        ) from None
+    except BaseException:
+        os.close(folder)
+        raise
+    return folder
