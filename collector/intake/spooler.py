@@ -102,7 +102,11 @@ class Spooler:
     def _open(self) -> None:
         self._spool.open()
         self._recovered_to = self._spool.last_number
-        self._spool.keep_reserve()
+        if not self._spool.keep_reserve():
+            log.warning(
+                "%s: there is no room for its reserve (spool_reserve_bytes)",
+                self._spool.folder,
+            )
 
     async def run(self) -> None:
         """Work until told to stop."""

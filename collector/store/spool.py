@@ -139,19 +139,27 @@ class Spool:
         self._folder = folder
         self._sizes = sizes
 
-    def keep_reserve(self) -> None:
-        """Take space that is given back when the file system is full."""
+    def keep_reserve(self) -> bool:
+        """Take space that is given back when the file system is full.
+
+        Returns False where there is not enough of it.
+        """
         if not self._reserve_bytes or self._folder is None:
-            return
-        with contextlib.suppress(FileExistsError):
+            return True
+        try:
             file = self._opened(RESERVE_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            try:
-                os.posix_fallocate(file, 0, self._reserve_bytes)
-            except OSError:
-                os.unlink(RESERVE_NAME, dir_fd=self._folder)
-                raise
-            finally:
-                os.close(file)
+        except FileExistsError:
+            return True
+        except OSError:
+            return False
+        try:
+            os.posix_fallocate(file, 0, self._reserve_bytes)
+        except OSError:
+            os.unlink(RESERVE_NAME, dir_fd=self._folder)
+            return False
+        finally:
+            os.close(file)
+        return True
 
     def append(self, frames: list[bytes]) -> None:
         """Add encoded frames; all of them, or none when OSError is raised.

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import json
 import pickle
 import sqlite3
 from collections import Counter

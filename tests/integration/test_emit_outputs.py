@@ -214,7 +214,9 @@ def test_a_pipe_that_nobody_reads(
 def test_a_full_pipe_hides_no_failure(start_daemon: Any, full_pipe: int) -> None:
     """Records that could not be stored end with status 74, stuck output or not."""
     daemon = start_daemon(
-        "--stop-timeout-seconds", "1", emit="stdout", stdout=full_pipe
+        *("--stop-timeout-seconds", "1", "--spool-max-bytes", "0"),
+        emit="stdout",
+        stdout=full_pipe,
     )
     daemon.send(stock_frame("stored"))
     daemon.wait_rows(1)
@@ -223,7 +225,7 @@ def test_a_full_pipe_hides_no_failure(start_daemon: Any, full_pipe: int) -> None
         daemon.wait_said("cannot write")
         daemon.stop(status=74)
 
-    assert "could not be stored" in daemon.stderr
+    assert "1 records could not be kept" in daemon.stderr
 
 
 def test_a_slow_reader_that_comes_back(start_daemon: Any) -> None:

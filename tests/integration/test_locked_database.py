@@ -6,6 +6,8 @@ from typing import Any
 from integration.daemon import until
 from integration.wire import numbered_frames, stock_frame
 
+NO_SPOOL = ("--spool-max-bytes", "0")
+
 
 def test_nothing_is_lost(start_daemon: Any, loop_name: str) -> None:
     """While the lock is held records wait; then all are stored, in order."""
@@ -39,8 +41,8 @@ def test_a_short_lock_is_not_worth_a_word(start_daemon: Any) -> None:
 
 
 def test_memory_is_bounded(start_daemon: Any, loop_name: str) -> None:
-    """With the waiting room full the newest records are shed; intake goes on."""
-    daemon = start_daemon("--loop", loop_name, "--queue-high-records", "100")
+    """Without a spool the newest records are shed beyond a bound; intake goes on."""
+    daemon = start_daemon("--loop", loop_name, "--queue-high-records", "100", *NO_SPOOL)
     with daemon.locked() as holder:
         with daemon.connect() as client:
             client.sendall(b"".join(numbered_frames("app", 50)))
@@ -56,14 +58,15 @@ def test_memory_is_bounded(start_daemon: Any, loop_name: str) -> None:
     until(lambda: daemon.rows()[-1]["message"] == "room again", "the newest record")
 
     stored = [row["message"] for row in daemon.rows("SELECT message FROM logs")]
-    assert stored[:-1] == [str(n) for n in range(len(stored) - 1)]
-    assert len(stored) == 101
+    assert stored[:100] == [str(n) for n in range(100)]
+    assert "901 records were shed" in stored[100]
+    assert stored[101:] == ["room again"]
     assert daemon.stderr.count("records are shed") == 1
 
 
 def test_how_many_were_shed_is_said(start_daemon: Any) -> None:
     """Once there is room again, the messages tell how many records were lost."""
-    daemon = start_daemon("--queue-high-records", "100")
+    daemon = start_daemon("--queue-high-records", "100", *NO_SPOOL)
     with daemon.locked() as holder:
         daemon.send(*numbered_frames("app", 50))
         daemon.wait_said("cannot write")
@@ -72,7 +75,7 @@ def test_how_many_were_shed_is_said(start_daemon: Any) -> None:
         holder.rollback()
     daemon.wait_rows(100)
     daemon.send(stock_frame("after"))
-    daemon.wait_rows(101)
+    daemon.wait_rows(102)
     daemon.stop()
 
     assert re.search(r"\b100 (records )?were shed", daemon.stderr), daemon.stderr
@@ -80,7 +83,7 @@ def test_how_many_were_shed_is_said(start_daemon: Any) -> None:
 
 def test_bytes_are_bounded(start_daemon: Any) -> None:
     """queue_high_bytes bounds memory where few records are large."""
-    daemon = start_daemon("--queue-high-bytes", "1000000")
+    daemon = start_daemon("--queue-high-bytes", "1000000", *NO_SPOOL)
     with daemon.locked() as holder:
         daemon.send(stock_frame("x" * 10))
         daemon.wait_said("cannot write")
@@ -92,7 +95,28 @@ def test_bytes_are_bounded(start_daemon: Any) -> None:
     daemon.send(stock_frame("end"))
     until(lambda: daemon.rows()[-1]["message"] == "end", "the newest record")
 
-    assert 6 <= daemon.count() <= 8
+    assert 7 <= daemon.count() <= 9
+
+
+def test_what_memory_can_not_hold_goes_to_the_spool(
+    start_daemon: Any, loop_name: str
+) -> None:
+    """Beyond the bound records wait on disk, and are stored after, in order."""
+    daemon = start_daemon("--loop", loop_name, "--queue-high-records", "100")
+    spool = daemon.database.parent / "logs.sqlite-spool"
+    with daemon.locked() as holder:
+        for start in range(0, 3_000, 500):
+            daemon.send(*numbered_frames("app", 500, start))
+        until(lambda: list(spool.glob("*.frames")), "a segment")
+        holder.rollback()
+    rows = daemon.wait_rows(3_000)
+    daemon.send(stock_frame("after"))
+    daemon.wait_rows(3_001)
+    daemon.stop()
+
+    assert [row["message"] for row in rows] == [str(n) for n in range(3_000)]
+    assert "shed" not in daemon.stderr
+    assert not spool.exists()
 
 
 def test_a_reader_does_not_lock(start_daemon: Any) -> None:

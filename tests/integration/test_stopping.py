@@ -164,8 +164,8 @@ def test_a_frame_under_way_at_a_stop(daemon: Daemon) -> None:
 
 
 def test_a_stop_while_the_database_is_locked(start_daemon: Any) -> None:
-    """A lock that outlasts the stop costs the records, which is said; status 74."""
-    daemon = start_daemon("--stop-timeout-seconds", "1")
+    """Without a spool, a lock that outlasts the stop costs the records; status 74."""
+    daemon = start_daemon("--stop-timeout-seconds", "1", "--spool-max-bytes", "0")
     with daemon.locked():
         daemon.send(*numbered_frames("app", 30))
         daemon.wait_said("cannot write")
@@ -173,7 +173,7 @@ def test_a_stop_while_the_database_is_locked(start_daemon: Any) -> None:
         daemon.stop(status=74)
         assert time.monotonic() - began < STOP_SECONDS
 
-    assert "30 records could not be stored" in daemon.stderr
+    assert "30 records could not be kept" in daemon.stderr
     assert daemon.count() == 0
 
 
@@ -186,10 +186,13 @@ def test_a_stop_in_time_whatever_waits(start_daemon: Any) -> None:
     with daemon.locked():
         daemon.send(*frames[1:])
         began = time.monotonic()
-        daemon.stop(status=74)
+        daemon.stop()
         assert time.monotonic() - began < STOP_SECONDS
 
-    assert "2047 records could not be stored" in daemon.stderr
+    assert "2047 records wait in the spool for the next start" in daemon.stderr
+    assert daemon.count() == 1
+    start_daemon(database=daemon.database).wait_rows(2_048)
+    assert stored_numbers(daemon, "app") == list(range(2_048))
 
 
 def test_a_lock_released_during_a_stop(start_daemon: Any) -> None:

@@ -123,7 +123,9 @@ async def test_a_stop_gives_up_on_a_stall(running, make_record):
         one.start()
         await one.until(lambda: one.writer.stalled)
         one.writer.give_up(leave_rest=False)
-        with pytest.raises(StoreError, match="the stop had no more time: database is locked"):
+        with pytest.raises(
+            StoreError, match="the stop had no more time: database is locked"
+        ):
             await one.finish()
 
     assert one.backlog.waiting_records == 5
