@@ -19,11 +19,13 @@ COMPILED = [
     "collector/storable.py",
     "collector/store/backlog.py",
     "collector/store/rows.py",
+    "collector/wire/dangerous.py",
     "collector/wire/decoder.py",
     "collector/wire/messagepack.py",
     "collector/wire/opaque.py",
     "collector/wire/pickles.py",
     "collector/wire/plain.py",
+    "collector/wire/refused_names.py",
     "collector/wire/standard_types.py",
     "collector/wire/stock.py",
 ]

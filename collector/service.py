@@ -411,6 +411,10 @@ class Service:
                 self._lines_dropped + sum(e.dropped_total for e in self._emitters),
             ),
             ("connections refused", listener.refused_total),
+            (
+                "dangerous names in pickles",
+                receiver.refused_globals.dangerous_total.total(),
+            ),
         ):
             if count:
                 parts.append(f"{count} {name}")

@@ -14,7 +14,9 @@ from collector.emit.emitter import Emitter
 from collector.emit.visible import visible
 from collector.errors import DecodeError
 from collector.intake.overflow import Overflow
-from collector.intake.shedding import Episode, count_peer
+from collector.intake.peer_counts import count_peer
+from collector.intake.refused_globals import RefusedGlobals
+from collector.intake.shedding import Episode
 from collector.record import Record, normalise
 from collector.store.backlog import Backlog
 from collector.store.rejects import make_reject
@@ -71,6 +73,7 @@ class Receiver:
         self.rejected_by_peer_total: Counter[str] = Counter()
         self.shed_total: Counter[str] = Counter()
         self.shed_by_peer_total: Counter[str] = Counter()
+        self.refused_globals: Final = RefusedGlobals()
 
     @property
     def is_full(self) -> bool:
@@ -106,6 +109,8 @@ class Receiver:
         self.received_total += 1
         received = self._clock()
         record = self._decoded(payload, received, peer, hostname)
+        if self.decoder.refused.found:
+            self.refused_globals.add(peer, self.decoder.refused)
         if record is None:
             return
         size = kept_bytes(record, len(payload))

@@ -8,20 +8,12 @@ import os
 from collections import Counter
 from typing import Final
 
-log = logging.getLogger("logcollector")
+from collector.intake.peer_counts import count_peer
 
-# Peers that are counted apart; those beyond are counted together.
-MAX_COUNTED_PEERS: Final = 1024
-OTHER_PEERS: Final = "other"
+log = logging.getLogger("logcollector")
 
 # Peers that are named in the record that tells of a loss.
 TOLD_PEERS: Final = 20
-
-
-def count_peer(counts: Counter[str], peer: str, count: int = 1) -> None:
-    """Count something of a peer, within bounds."""
-    known = peer in counts or len(counts) < MAX_COUNTED_PEERS
-    counts[peer if known else OTHER_PEERS] += count
 
 
 class Episode:

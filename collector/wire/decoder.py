@@ -40,6 +40,8 @@ class Decoder:
         ):
             self._stock = StockReader()
         self._pickles = PickleReader(limits)
+        # What the last payload named, also when it was no record after all.
+        self.refused: Final = self._pickles.refused
         self._messagepack = MessagePackReader(limits)
 
     def decode(self, payload: bytes) -> dict[str, object]:
@@ -49,6 +51,8 @@ class Decoder:
         keys) of these. Raises DecodeError, and nothing else, for a payload
         that holds no mapping or is not within the limits.
         """
+        if self.refused.found:
+            self.refused.clear()
         if not payload:
             raise DecodeError("empty", "a frame without payload")
         if self._stock is not None:

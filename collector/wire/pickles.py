@@ -25,6 +25,7 @@ from typing import Final, final
 from collector.errors import DecodeError
 from collector.wire.limits import DecodeLimits
 from collector.wire.opaque import MAX_KEY_CHARS, Global, Instance, key_text
+from collector.wire.refused_names import RefusedNames
 
 # Short texts (attribute names, levels, paths) come again in every record:
 # reading them from a table is faster than decoding, and their hash is kept.
@@ -59,6 +60,8 @@ class PickleReader:
         self._texts: dict[bytes, str] = {}
         self._text_bytes: int = 0
         self._surrogates: int = 0
+        # What has been named since this was cleared.
+        self.refused: Final = RefusedNames()
 
     def read(self, data: bytes) -> object:
         """Return the one value that the pickle `data` holds.
@@ -357,16 +360,18 @@ class PickleReader:
             elif op == 0x63:  # GLOBAL
                 module, pos = self._line_text(data, pos)
                 name, pos = self._line_text(data, pos)
-                stack.append(Global(module, name))
+                stack.append(self._named(module, name))
             elif op == 0x93:  # STACK_GLOBAL
                 value = stack.pop()
                 key = stack.pop()
                 if not isinstance(key, str) or not isinstance(value, str):
                     raise _malformed("a global's name is not text")
-                stack.append(Global(key, value))
+                stack.append(self._named(key, value))
             elif op == 0x52 or op == 0x81:  # REDUCE, NEWOBJ
                 value = stack.pop()
-                stack[-1] = Instance(stack[-1], value)
+                instance = Instance(stack[-1], value)
+                self.refused.note_call(instance)
+                stack[-1] = instance
             elif op == 0x92:  # NEWOBJ_EX
                 value = stack.pop()
                 key = stack.pop()
@@ -379,7 +384,7 @@ class PickleReader:
                 name, pos = self._line_text(data, pos)
                 items = stack
                 stack = marked.pop()
-                stack.append(Instance(Global(module, name), tuple(items)))
+                stack.append(Instance(self._named(module, name), tuple(items)))
             elif op == 0x6F:  # OBJ
                 items = stack
                 stack = marked.pop()
@@ -392,15 +397,18 @@ class PickleReader:
                 built.state = value
             elif op == 0x50:  # PERSID
                 name, pos = self._line_text(data, pos)
-                stack.append(Instance(Global("pickle", "persistent_id"), (name,)))
+                made = self._named("pickle", "persistent_id")
+                stack.append(Instance(made, (name,)))
             elif op == 0x51:  # BINPERSID
-                stack[-1] = Instance(Global("pickle", "persistent_id"), (stack[-1],))
+                made = self._named("pickle", "persistent_id")
+                stack[-1] = Instance(made, (stack[-1],))
             elif op == 0x82 or op == 0x83 or op == 0x84:  # EXT1, EXT2, EXT4
                 length = 1 if op == 0x82 else 2 if op == 0x83 else 4
                 if length > size - pos:
                     raise _claims(length, size - pos)
                 code = int.from_bytes(data[pos : pos + length], "little")
-                stack.append(Instance(Global("copyreg", "extension"), (code,)))
+                made = self._named("copyreg", "extension")
+                stack.append(Instance(made, (code,)))
                 pos += length
 
             # Memo and stack.
@@ -434,6 +442,11 @@ class PickleReader:
                 )
             else:
                 raise _malformed(f"0x{op:02x} at byte {pos - 1} is no opcode")
+
+    def _named(self, module: str, name: str) -> Global:
+        named = Global(module, name)
+        self.refused.note(named)
+        return named
 
     def _line_text(self, data: bytes, pos: int) -> tuple[str, int]:
         end = _line_end(data, pos)

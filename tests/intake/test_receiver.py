@@ -12,10 +12,11 @@ import pytest
 from collector.emit.emitter import Emitter
 from collector.errors import DecodeError
 from collector.intake.connection import wait_for_room
+from collector.intake.peer_counts import MAX_COUNTED_PEERS, OTHER_PEERS
 from collector.intake.receiver import Receiver
-from collector.intake.shedding import MAX_COUNTED_PEERS, OTHER_PEERS
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
+from collector.wire.refused_names import RefusedNames
 
 PEER, HOST = "10.0.0.7", "web7"
 GLOBAL = b"cos\nsystem\n."
@@ -89,6 +90,7 @@ class Broken:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+        self.refused = RefusedNames()
 
     def decode(self, data: bytes) -> dict[str, object]:
         raise self.error

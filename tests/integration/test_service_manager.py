@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.wire import numbered_frames, stock_frame
+from integration.wire import framed, numbered_frames, stock_frame
 
 
 class Manager:
@@ -67,7 +67,7 @@ def test_the_life_of_a_service(
     ready = manager.wait("READY", "1")
     assert "0 connections" in ready["STATUS"]
 
-    daemon.send(*numbered_frames("app", 3), b"\0\0\0\1{")
+    daemon.send(*numbered_frames("app", 3), framed(b"cos\nsystem\n."))
     daemon.wait_rows(3)
     daemon.wait_rows(1, "rejects")
     before = time.monotonic_ns() // 1000
@@ -78,6 +78,7 @@ def test_the_life_of_a_service(
     assert "4 received" in status
     assert "3 stored" in status
     assert "1 rejected" in status
+    assert "1 dangerous names in pickles" in status
 
     daemon.stop()
     manager.wait("STOPPING", "1")

@@ -314,3 +314,19 @@ def test_call_of_a_function_is_shown_by_name():
     payload = b"}(X\x03\0\0\0msgNX\x01\0\0\0xcos\nsystem\nX\x02\0\0\0ls\x85Ru."
     found = Decoder(DecodeLimits()).decode(payload)["x"]
     assert found == {"@class": "os.system", "@args": ["ls"]}
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("value", [v for v, _ in VALUES], ids=lambda v: repr(v)[:40])
+def test_what_is_read_as_a_value_is_no_refused_name(value, protocol):
+    """Only users' own classes and builtins that are no values are told by name."""
+    decoder = Decoder(DecodeLimits())
+    decoder.decode(pickle.dumps({"msg": "m", "value": value}, protocol))
+    assert decoder.refused.dangerous == []
+    named = {name.rpartition(".")[0] for name in decoder.refused.harmless}
+    if isinstance(value, (*OWN, Point)) or value is User:
+        assert named == {SHOP.__name__}
+    elif isinstance(value, Exception) or value is len or value is NotImplemented:
+        assert named == {"builtins"}
+    else:
+        assert named == set()
