@@ -43,6 +43,9 @@ STATUS_SECONDS: Final = 10.0
 # The part of a stop's time in which connections may still bring frames.
 DRAIN_SHARE: Final = 0.4
 
+# The part of it that is kept to spool what could not be stored, and to close.
+KEEP_SHARE: Final = 0.2
+
 # What a part of the stop may take even when all time has been used up.
 QUICK_SECONDS: Final = 0.1
 
@@ -283,6 +286,7 @@ class Service:
         if self._backlog is None or self._writer is None or self._writing is None:
             return None
         loop = asyncio.get_running_loop()
+        deadline -= KEEP_SHARE * self._settings.stop_timeout_seconds
         if self._spooler is not None and self._spooling is not None:
             if not self._writing.done():
                 await self._spooler.drain(max(0.0, deadline - loop.time()))

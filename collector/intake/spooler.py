@@ -216,10 +216,11 @@ class Spooler:
 
     async def _find_position(self) -> bool:
         """Ask the database how far it has the spool; tell if it answered."""
-        if not await self._writer.find_spool_position():
+        writer = self._writer
+        if not await writer.find_state():
             return False
-        position = Position(*self._writer.spool_position)
-        await self._in_thread(lambda: self._spool.skip_to(position))
+        position, batch = Position(*writer.spool_position), writer.found_batch
+        await self._in_thread(lambda: self._spool.skip_to(position, batch))
         self._is_positioned = True
         return True
 
@@ -254,20 +255,23 @@ class Spooler:
         ended. Returns False if the file system would not take all of it.
         """
         pending = self._overflow.take_pending()
-        rest = [frame for frame, _ in self._frames]
+        read = [
+            encoded(frame.payload, frame.received, frame.peer, frame.hostname)
+            for frame, _ in self._frames
+        ]
+        batch, count = self._writer.unsure_batch
 
         def keep() -> None:
             if not self._spool.is_open:
                 self._spool.open()
+            self._spool.release_reserve()
             if pending:
                 self._spool.append(pending)
-            if records or rest:
-                self._spool.put_first(
-                    [_as_frame(record) for record in records]
-                    + [encoded(f.payload, f.received, f.peer, f.hostname) for f in rest]
-                )
+            if records or read:
+                frames = [_as_frame(record) for record in records]
+                self._spool.put_first(frames[:count], batch, frames[count:] + read)
 
-        kept = not (pending or records) or await self._attempt(keep)
+        kept = not (pending or records or read) or await self._attempt(keep)
         await self._timed(self._spool.close)
         return kept
 

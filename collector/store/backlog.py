@@ -144,11 +144,17 @@ class Backlog:
         del marks[:count]
         return position
 
-    def put_back(self, batch: Batch) -> None:
-        """Put back what was taken last and could not be stored."""
-        self._records[:0] = batch.records
+    def put_back(self, batch: Batch, done_records: int) -> None:
+        """Put back what was taken last and could not be stored.
+
+        The first `done_records` of it need not be kept any more.
+        """
+        rest = batch.records[done_records:]
+        self._records[:0] = rest
+        self._sizes[:0] = [0] * len(rest)
         self._rejects[:0] = batch.rejects
-        self._taken_total -= len(batch.records)
+        self._held_records -= done_records
+        self._taken_total -= len(rest)
 
     def done(self, batch: Batch) -> None:
         """Release a batch that is stored, or given up."""

@@ -8,8 +8,10 @@ A frame on disk is a header, the peer, the host name and the payload:
     bytes of the peer, of the host name    2, 2
     CRC-32 of the header up to here        4
 
-A segment begins with MAGIC. It may end in the beginning of a frame, or in
-zeros, when the machine died; anything else that is no frame is damage.
+A segment begins with MAGIC (8 bytes), the number of a batch and the offset behind
+its frames (8, 8): those may be in the database already, if its last batch has
+that number (0: none). It may end in the beginning of a frame, or in zeros, when
+the machine died; anything else that is no frame is damage.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from dataclasses import dataclass
 from typing import Final
 
 MAGIC: Final = b"LCspool1"
+
+_START: Final = struct.Struct(">8sQQ")
+START_BYTES: Final = _START.size
 
 _FIELDS: Final = struct.Struct(">IIdHH")
 _CHECKSUM: Final = struct.Struct(">I")
@@ -54,6 +59,20 @@ class Piece:
     needed: int = 0
     bad_frames: int = 0
     damaged: bool = False
+
+
+def segment_start(batch: int, batch_end: int) -> bytes:
+    """Return what a segment begins with."""
+    return _START.pack(MAGIC, batch, batch_end)
+
+
+def read_segment_start(data: bytes) -> tuple[int, int] | None:
+    """Return the batch and the offset behind its frames; None: it is no segment."""
+    if len(data) < START_BYTES:
+        # Cut off before the first frame.
+        return (0, 0) if MAGIC.startswith(data[: len(MAGIC)]) else None
+    magic, batch, batch_end = _START.unpack(data[:START_BYTES])
+    return (batch, batch_end) if magic == MAGIC else None
 
 
 def encoded(payload: bytes, received: float, peer: str, hostname: str) -> bytes:

@@ -21,7 +21,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from collector.errors import StoreError
-from collector.store.segments import MAGIC, SpooledFrame, decoded
+from collector.store.segments import (
+    START_BYTES,
+    SpooledFrame,
+    decoded,
+    read_segment_start,
+    segment_start,
+)
 
 log = logging.getLogger("logcollector")
 
@@ -38,8 +44,12 @@ READ_BYTES: Final = 512 * 1024
 NUMBER_STEP: Final = 1000
 
 RESERVE_NAME: Final = "reserve"
-_SEGMENT_NAME: Final = re.compile(r"(\d{13})\.frames")
 DAMAGED_SUFFIX: Final = ".damaged"
+# Of a segment that is being written to stand before others, and of one that is
+# complete, while those that it stands for may still be there.
+UNFINISHED_SUFFIX: Final = ".unfinished"
+FIRST_SUFFIX: Final = ".first"
+_SEGMENT_NAME: Final = re.compile(r"(\d{13})\.frames(\.unfinished|\.first|)")
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PASSING: Final = _FULL | {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -126,18 +136,30 @@ class Spool:
         """
         folder = _opened_folder(self.folder)
         try:
-            sizes = {}
-            for name in sorted(os.listdir(folder)):  # noqa: PTH208 - of a descriptor
-                found = _SEGMENT_NAME.fullmatch(name)
-                if found:
-                    entry = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                    if stat.S_ISREG(entry.st_mode):
-                        sizes[int(found[1])] = entry.st_size
+            self._folder = folder
+            self._look()
         except BaseException:
+            self._folder = None
             os.close(folder)
             raise
-        self._folder = folder
+
+    def _look(self) -> None:
+        sizes: dict[int, int] = {}
+        firsts = []
+        for name in sorted(os.listdir(self._folder)):  # noqa: PTH208 - of a descriptor
+            found = _SEGMENT_NAME.fullmatch(name)
+            entry = os.stat(name, dir_fd=self._folder, follow_symlinks=False)
+            if not found or not stat.S_ISREG(entry.st_mode):
+                continue
+            if found[2] == UNFINISHED_SUFFIX:
+                os.unlink(name, dir_fd=self._folder)
+                continue
+            sizes[int(found[1])] = entry.st_size
+            if found[2] == FIRST_SUFFIX:
+                firsts.append(int(found[1]))
         self._sizes = sizes
+        for number in firsts:
+            self._take_first(number)
 
     def keep_reserve(self) -> bool:
         """Take space that is given back when the file system is full.
@@ -171,6 +193,7 @@ class Spool:
         except OSError as error:
             if error.errno not in _FULL or not self.release_reserve():
                 raise
+            log.warning("%s: no space left; its reserve is released", self.folder)
             self._append(frames)
 
     def release_reserve(self) -> bool:
@@ -179,7 +202,6 @@ class Spool:
             os.unlink(RESERVE_NAME, dir_fd=self._folder)
         except OSError:
             return False
-        log.warning("%s: no space left; the reserve is released", self.folder)
         return True
 
     def _append(self, frames: list[bytes]) -> None:
@@ -208,13 +230,13 @@ class Spool:
         name = _segment_name(number)
         file = self._opened(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         try:
-            _write_all(file, MAGIC)
+            _write_all(file, segment_start(0, 0))
         except OSError:
             os.close(file)
             os.unlink(name, dir_fd=self._folder)
             raise
         self._file = file
-        self._sizes[number] = len(MAGIC)
+        self._sizes[number] = START_BYTES
 
     def _end_segment(self) -> None:
         if self._file is not None:
@@ -243,7 +265,7 @@ class Spool:
             offset = self._read.offset if number == self._read.segment else 0
             if offset >= size:
                 continue
-            frames = self._read_segment(number, max(offset, len(MAGIC)), size)
+            frames = self._read_segment(number, max(offset, START_BYTES), size)
             if frames:
                 self._handed_out = frames[-1][1]
                 return frames
@@ -254,7 +276,7 @@ class Spool:
     ) -> list[tuple[SpooledFrame, Position]]:
         file = self._opened(_segment_name(number), os.O_RDONLY)
         try:
-            if os.pread(file, len(MAGIC), 0) != MAGIC[:size]:
+            if read_segment_start(os.pread(file, START_BYTES, 0)) is None:
                 self._note_damage(number, offset, size)
                 return []
             while offset < size:
@@ -314,10 +336,25 @@ class Spool:
             size - offset,
         )
 
-    def skip_to(self, position: Position) -> None:
-        """Begin to read at the position up to which everything is stored."""
+    def skip_to(self, position: Position, batch: int) -> None:
+        """Begin to read at the position up to which everything is stored.
+
+        `batch` is the last one in the database: where a segment begins with its
+        frames, they are skipped too.
+        """
+        for number in self._sizes:
+            start = self._segment_start(number)
+            if start is not None and start[0] and start[0] == batch:
+                position = max(position, Position(number, start[1]))
         self._read = self._handed_out = max(position, self._read)
         self.forget(position)
+
+    def _segment_start(self, number: int) -> tuple[int, int] | None:
+        file = self._opened(_segment_name(number), os.O_RDONLY)
+        try:
+            return read_segment_start(os.pread(file, START_BYTES, 0))
+        finally:
+            os.close(file)
 
     def forget(self, position: Position) -> None:
         """Remove the segments that are stored, damaged ones only from reading.
@@ -338,43 +375,62 @@ class Spool:
             self._unsynced = False
         name = _segment_name(number)
         if number in self._damaged:
-            os.rename(
-                name,
-                f"{name}{DAMAGED_SUFFIX}",
-                src_dir_fd=self._folder,
-                dst_dir_fd=self._folder,
-            )
+            self._rename(name, name + DAMAGED_SUFFIX)
             self._damaged.remove(number)
         else:
             os.unlink(name, dir_fd=self._folder)
         del self._sizes[number]
 
-    def put_first(self, frames: list[bytes]) -> None:
+    def put_first(self, unsure: list[bytes], batch: int, frames: list[bytes]) -> None:
         """Put back what was read and not stored, in front of what was not read.
 
-        `frames` stand for all frames that `read` has returned since the last
-        stored one, and for what has to be stored between them. Nothing can be
-        read or appended afterwards.
+        `unsure` are the frames of the batch of that number, of which the
+        database could not tell whether it is in it; `frames` come after those.
+        Together they stand for all that `read` has returned since the last stored
+        one, and what has to be stored between. Nothing can be read or appended
+        afterwards.
         """
         self._end_segment()
         number, offset = self._read
-        self._begin_segment(number + 1)
-        assert self._file is not None
-        _write_all(self._file, b"".join(frames))
-        if number in self._sizes:
-            # The rest of a segment that was read in part.
-            self._copy_rest(_segment_name(number), max(offset, len(MAGIC)))
-        self._unsynced = True
-        self._end_segment()
-        for read in [each for each in self._sizes if each <= number]:
-            self._remove(read)
+        unsure_data = b"".join(unsure)
+        start = segment_start(batch, START_BYTES + len(unsure_data))
+        name = _segment_name(number + 1)
+        unfinished, finished = name + UNFINISHED_SUFFIX, name + FIRST_SUFFIX
+        file = self._opened(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            for data in (start, unsure_data, b"".join(frames)):
+                _write_all(file, data)
+            if number in self._sizes:
+                # The rest of a segment that was read in part.
+                self._copy_rest(_segment_name(number), offset, file)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        self._rename(unfinished, finished)
+        self._sizes = {
+            **self._sizes,
+            number + 1: os.stat(finished, dir_fd=self._folder).st_size,
+        }
+        self._take_first(number + 1)
 
-    def _copy_rest(self, name: str, offset: int) -> None:
-        assert self._file is not None
+    def _take_first(self, number: int) -> None:
+        """Let a segment of `put_first` stand for all that were there before it."""
+        for read in [each for each in self._sizes if each < number]:
+            self._remove(read)
+        name = _segment_name(number)
+        self._rename(name + FIRST_SUFFIX, name)
+        if self._folder is not None:
+            os.fsync(self._folder)
+
+    def _rename(self, old: str, new: str) -> None:
+        os.rename(old, new, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+
+    def _copy_rest(self, name: str, offset: int, target: int) -> None:
+        offset = max(offset, START_BYTES)
         source = self._opened(name, os.O_RDONLY)
         try:
             while data := os.pread(source, READ_BYTES, offset):
-                _write_all(self._file, data)
+                _write_all(target, data)
                 offset += len(data)
         finally:
             os.close(source)

@@ -75,6 +75,13 @@ class Writer:
         self.refused_total = 0
         # Begins anywhere: an earlier run's last number must not be met again.
         self._batch_number = time.time_ns()
+        # How many of the present batch are stored or refused, when it was split.
+        self._done_records = 0
+        # The number of the batch whose COMMIT failed last, and how many of the
+        # oldest records it has: they may be in the database all the same.
+        self.unsure_batch = (0, 0)
+        # The last batch in the database when it was opened.
+        self.found_batch = 0
         # Up to where the spool's frames are stored, as (segment, offset).
         self.spool_position = (0, 0)
         self._writing_since: float | None = None
@@ -102,13 +109,15 @@ class Writer:
         except sqlite3.Error as error:
             self._note_fault(error)
 
-    async def find_spool_position(self) -> bool:
-        """Ask the database for `spool_position`; tell whether it answered."""
+    async def find_state(self) -> bool:
+        """Ask the database for its state; tell whether it answered."""
         try:
-            self.spool_position = await self._database.run(_stored_position)
+            state = await self._database.run(_stored_state)
         except (sqlite3.Error, StoreError):
             # The next batch meets the same fault, and it is told then.
             return False
+        self.found_batch = state[0]
+        self.spool_position = state[1:]
         return True
 
     async def run(self) -> None:
@@ -126,10 +135,11 @@ class Writer:
             batch = self._backlog.take(self.batch_records)
             self.is_loaded = len(batch.records) >= self.batch_records
             if batch.records or batch.rejects or batch.position:
+                self._done_records = 0
                 try:
                     await self._store(batch)
                 except StoreError:
-                    self._backlog.put_back(batch)
+                    self._backlog.put_back(batch, self._done_records)
                     raise
                 self._backlog.done(batch)
             elif self._backlog.closing:
@@ -171,14 +181,16 @@ class Writer:
                     break
                 self._writing_since = None
                 if failure is Failure.DAMAGED:
-                    await self._replace_database(error)
+                    await self._replace_database(error, len(batch.records))
                     continue
-                await self._stall(error, pause)
+                await self._stall(error, pause, len(batch.records))
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
                 continue
             finally:
                 self._writing_since = None
             self.stored_total += len(batch.records)
+            self._done_records += len(batch.records)
+            self.unsure_batch = (0, 0)
             self.rejects_stored_total += len(batch.rejects)
             if batch.position is not None:
                 self.spool_position = batch.position
@@ -193,19 +205,23 @@ class Writer:
                 time.monotonic() - self._stalled_since,
             )
 
-    async def _replace_database(self, error: Exception) -> None:
+    async def _replace_database(self, error: Exception, records: int) -> None:
         try:
             await self._database.replace(error)
         except sqlite3.Error as passing:
             # The damaged one is away; the new one is made at the next attempt.
-            await self._stall(passing, FIRST_PAUSE_SECONDS)
+            await self._stall(passing, FIRST_PAUSE_SECONDS, records)
 
-    async def _stall(self, error: Exception, seconds: float) -> None:
-        """Wait before the next attempt. Raises StoreError when there is none."""
+    async def _stall(self, error: Exception, seconds: float, records: int) -> None:
+        """Wait before the next attempt. Raises StoreError when there is none.
+
+        `records` is how many the batch has that failed.
+        """
         if is_input_output(error):
             # After a failed sync nobody knows what is in the file: SQLite finds
             # out when it opens it anew.
             await self._database.close()
+            self.unsure_batch = (self._batch_number, records)
         # A full disk is not always said to be full.
         if is_input_output(error) and has_space(self._path):
             self._failed_reads_and_writes += 1
@@ -243,6 +259,7 @@ class Writer:
             log.warning("a record was refused by SQLite: %s", error)
             reject = refused(records[0], error)
             await self._store(Batch([], [reject], 0, batch.position))
+            self._done_records += 1
         elif len(rejects) > 1:
             for reject in rejects:
                 await self._store(Batch([], [reject], 0, batch.position))
@@ -250,11 +267,11 @@ class Writer:
             raise StoreError(f"{self._path}: {error}") from error
 
 
-def _stored_position(connection: sqlite3.Connection) -> tuple[int, int]:
-    [position] = connection.execute(
-        "SELECT spool_segment, spool_offset FROM writer_state"
+def _stored_state(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    [(batch, segment, offset)] = connection.execute(
+        "SELECT batch, spool_segment, spool_offset FROM writer_state"
     )
-    return position[0], position[1]
+    return batch, segment, offset
 
 
 def has_space(path: Path) -> bool:
