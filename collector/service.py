@@ -240,11 +240,10 @@ class Service:
         self._spooling = asyncio.create_task(self._spooler.run())
 
     async def _until_stopped(self) -> None:
-        """Wait for `stop`, or for the writer to fail."""
+        """Wait for `stop`, or for the store to fail."""
         stopping = asyncio.create_task(self._stopping.wait())
         waited: set[asyncio.Task[Any]] = {stopping}
-        if self._writing is not None:
-            waited.add(self._writing)
+        waited.update(t for t in (self._writing, self._spooling) if t is not None)
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
 
@@ -278,7 +277,7 @@ class Service:
         if failure is not None:
             raise failure
 
-    async def _finish_writing(self, deadline: float) -> BaseException | None:
+    async def _finish_writing(self, deadline: float) -> StoreError | None:
         """Write all that was received and close the store.
 
         Returns what is to be told of a failure.
@@ -300,10 +299,9 @@ class Service:
             await asyncio.wait({self._writing})
         if self._listener is not None:
             await self._listener.wait_closed(QUICK_SECONDS)
-        error = self._writing.exception()
-        if error is not None and not isinstance(error, StoreError):
-            log.error("the writer failed", exc_info=error)
-            error = StoreError(f"the writer failed: {error!r}")
+        error = failure_of(self._writing, "writer")
+        if self._spooling is not None:
+            error = error or failure_of(self._spooling, "spooler")
         lost = await self._keep_rest()
         if self._database is not None:
             await self._database.finish()
@@ -323,10 +321,6 @@ class Service:
         if self._spooler is None:
             return len(rest)
         waiting = len(rest) + self._spooler.waiting_records
-        if self._spooling is not None and self._spooling.done():
-            error = self._spooling.exception()
-            if error is not None:
-                log.error("the spooler failed", exc_info=error)
         if not await self._spooler.finish(rest):
             return waiting
         if waiting:
@@ -443,6 +437,15 @@ class Service:
             ):
                 self._notifier.send("WATCHDOG=1")
             await asyncio.sleep(interval / 3)
+
+
+def failure_of(task: asyncio.Task[None], name: str) -> StoreError | None:
+    """Return why a part of the store has ended; None if as it was asked."""
+    error = task.exception()
+    if error is None or isinstance(error, StoreError):
+        return error
+    log.error("the %s failed", name, exc_info=error)
+    return StoreError(f"the {name} failed: {error!r}")
 
 
 def make_emitter(settings: Settings) -> Emitter | None:

@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Final
 
 from collector.errors import StoreError
-from collector.store.database import WAL_LIMIT_BYTES
+from collector.store.database import BUSY_SECONDS, WAL_LIMIT_BYTES
 from collector.store.writable import WritableDatabase, checkpoint
 
 log = logging.getLogger("logcollector")
 
 LOOK_SECONDS: Final = 1.0
 SAY_SECONDS: Final = 60.0
+
+# How long readers are waited for to let go of the log, with the writer standing
+# still; if they don't, the next attempt comes after a pause.
+PATIENCE_SECONDS: Final = 0.5
+PAUSE_SECONDS: Final = 10.0
 
 # Under full load the log passes its limit for moments.
 TOO_LARGE_BYTES: Final = WAL_LIMIT_BYTES * 3 // 2
@@ -41,6 +46,7 @@ class Checkpointer:
         self._clock = clock
         self._said_at = -math.inf
         self._large_since: float | None = None
+        self._next_at = -math.inf
 
     async def run(self) -> None:
         """Look after the log for ever; may be cancelled at any time."""
@@ -61,11 +67,15 @@ class Checkpointer:
         now = self._clock()
         if self._large_since is None:
             self._large_since = now
+        if now < self._next_at:
+            return
         try:
-            kept = await self._database.run(checkpoint)
+            kept = await self._database.run(_checkpoint_patiently)
         except (sqlite3.Error, StoreError):
             # The writer meets the same fault and tells of it.
             return
+        if kept:
+            self._next_at = self._clock() + PAUSE_SECONDS
         if kept and now - self._said_at >= SAY_SECONDS:
             self._said_at = now
             log.warning(
@@ -76,6 +86,15 @@ class Checkpointer:
                 log_bytes(self._database.path) // 1_000_000,
                 now - self._large_since,
             )
+
+
+def _checkpoint_patiently(connection: sqlite3.Connection) -> bool:
+    # Readers that begin meanwhile don't need the log any more.
+    connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE_SECONDS * 1000)}")
+    try:
+        return checkpoint(connection)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def log_bytes(path: Path) -> int:
