@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # What the installed package is made of: when it changes, it is made anew.
 SOURCES := pyproject.toml setup.py $(shell find collector -name '*.py')
 
-.PHONY: run test check fmt bench fuzz build clean help
+.PHONY: run test check fmt bench fuzz faults build clean help
 
 help:
 	@echo "make run     install into $(VENV) and run: logcollector serve --port 9020 --db logs.sqlite"
@@ -17,6 +17,7 @@ help:
 	@echo "make fmt     format the code"
 	@echo "make bench   measure how fast records are taken in and found (a quarter of an hour)"
 	@echo "make fuzz    search longer for payloads that the decoder mishandles"
+	@echo "make faults  inject real faults and measure what they do (some minutes; more as root)"
 	@echo "make build   make the wheel and the source archive in dist/"
 	@echo "make clean   remove everything that was made"
 
@@ -65,6 +66,9 @@ bench: $(VENV)/installed
 
 fuzz: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest -m fuzz --override-ini addopts=--import-mode=importlib
+
+faults: $(VENV)/installed $(VENV)/tools
+	$(BIN)/pytest -m fault --durations=0 --durations-min=1 tests/faults
 
 build: $(BIN)/python
 	$(PIP) install build

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 DEFAULT_PORT = 9020
 
@@ -61,3 +63,37 @@ def parse_port(text: str) -> int:
     if not text.isdecimal() or not text.isascii() or int(text[:6]) > 65535:
         raise ValueError(f"{text!r} is no port; a port is a number from 0 to 65535")
     return int(text)
+
+
+def parse_http_address(text: str) -> Address:
+    """Read PORT or :PORT (of loopback), HOST:PORT, [IPV6]:PORT, /PATH.
+
+    Raises ValueError that says what is wrong.
+    """
+    if text.isdecimal() or text.startswith(":"):
+        return TcpAddress("127.0.0.1", parse_port(text.removeprefix(":")))
+    address = parse_address(text)
+    # The port for records must not be taken for granted here.
+    end = text.partition("]")[2] if text.startswith("[") else text
+    if isinstance(address, TcpAddress) and (end.count(":") != 1 or end[-1] == ":"):
+        raise ValueError(f"{text!r} names no port; write HOST:PORT or [IPV6]:PORT")
+    return address
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a text is a name of a host or an IP address, and no more."""
+    try:
+        ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9_.-]{1,253}", text) is not None
+    return True
+
+
+def is_loopback(address: Address) -> bool:
+    """Tell whether only this host can reach an address."""
+    if isinstance(address, UnixAddress) or address.host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(address.host).is_loopback
+    except ValueError:
+        return False

@@ -3,7 +3,9 @@
 Each setting is declared once, below; the TOML key, the environment variable
 (LOGCOLLECTOR_ and the key in capitals), the flag of `serve`, its help text
 and config.example.toml follow from that. Flags override the environment, the
-environment overrides the file, the file overrides the defaults.
+environment overrides the file, the file overrides the defaults. Settings that
+begin with the name of a group stand in a table of a file: http_address is
+address under [http].
 """
 
 from __future__ import annotations
@@ -27,15 +29,29 @@ from typing import (
 import msgspec
 from msgspec import Meta
 
-from collector.addresses import Address, TcpAddress, parse_address
+from collector.addresses import (
+    Address,
+    TcpAddress,
+    is_host,
+    is_loopback,
+    parse_address,
+    parse_http_address,
+)
 from collector.errors import ConfigError
 from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
+from collector.http_token import check_token
 
 ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
 
 # Variables with that prefix that are other options' (--config, send --to), or
 # the build's.
 NO_SETTINGS: Final = ("CONFIG", "INTERPRETED", "TO")
+
+# Settings that stand in a table of their own in a file.
+GROUPS: Final = ("http",)
+
+# Settings whose values are not shown.
+SECRETS: Final = ("http_token",)
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
@@ -181,6 +197,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _about("How long a stop may take to write what has arrived."),
     ] = 4.5
 
+    # --- how it is watched
+    http_address: Annotated[
+        str,
+        _about(
+            "Where to serve health and metrics: PORT of this host, HOST:PORT; "
+            "empty: nowhere."
+        ),
+    ] = ""
+    http_token: Annotated[
+        str, _about("What each request must carry, as Authorization: Bearer TOKEN.")
+    ] = ""
+    http_token_file: Annotated[
+        str, _about("A file with that token, if http_token is empty.")
+    ] = ""
+    http_allowed_hosts: Annotated[
+        tuple[str, ...],
+        _about("Further names by which requests may call this host."),
+    ] = ()
+
     # --- the local logging policy
     logging: Annotated[
         dict[str, Any],
@@ -192,6 +227,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.listen:
             return [parse_address(text) for text in self.listen]
         return [TcpAddress(self.host, self.port)]
+
+    def http(self) -> Address | None:
+        """Return the address to serve HTTP on, if there is to be one."""
+        return parse_http_address(self.http_address) if self.http_address else None
 
     def emit_levelno(self) -> int:
         """Return emit_level as a number."""
@@ -237,10 +276,13 @@ def load_settings(
     """
     merged: dict[str, object] = {}
     if file is not None:
-        _merge(merged, _checked(read_toml(file), str(file), strict=True))
+        table = _ungrouped(read_toml(file), str(file))
+        _merge(merged, _checked(table, str(file), strict=True))
     _merge(merged, _checked(_from_environment(environment or {}), "", strict=False))
     _merge(merged, _checked(dict(flags or {}), "--", strict=False))
-    return msgspec.convert(merged, Settings)
+    settings = msgspec.convert(merged, Settings)
+    _check_together(settings)
+    return settings
 
 
 def read_toml(file: Path) -> dict[str, object]:
@@ -255,6 +297,19 @@ def read_toml(file: Path) -> dict[str, object]:
         raise ConfigError(str(file), f"is not TOML: {error}") from None
 
 
+def _ungrouped(layer: dict[str, object], file: str) -> dict[str, object]:
+    """Return a file's settings with those of group tables as GROUP.KEY."""
+    flat: dict[str, object] = {}
+    for name, value in layer.items():
+        if name not in GROUPS:
+            flat[name] = value
+        elif not isinstance(value, dict):
+            raise ConfigError(f"{file}: {name}", f"is a table; write [{name}]")
+        else:
+            flat.update({f"{name}.{key}": value[key] for key in value})
+    return flat
+
+
 def _merge(merged: dict[str, object], layer: dict[str, object]) -> None:
     # A port given on the command line means that port, whatever list of
     # addresses the file below it has.
@@ -265,12 +320,17 @@ def _merge(merged: dict[str, object], layer: dict[str, object]) -> None:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     """Return the variables that are settings, by their whole names."""
+    lists = {
+        field.name
+        for field in msgspec.structs.fields(Settings)
+        if isinstance(field.default, tuple)
+    }
     values: dict[str, object] = {}
     for name, text in environment.items():
         key = name.removeprefix(ENVIRONMENT_PREFIX)
         if key == name or key in NO_SETTINGS:
             continue
-        values[name] = _list(text) if key == "LISTEN" else text
+        values[name] = _list(text) if key.lower() in lists else text
     return values
 
 
@@ -288,6 +348,9 @@ def _checked(
         key = name
         if name.startswith(ENVIRONMENT_PREFIX):
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        group, dot, rest = name.partition(".")
+        if dot and group in GROUPS:
+            key = f"{group}_{rest}"
         shown = _shown(key, name, source)
         if key not in hints:
             raise ConfigError(shown, "unknown setting", _nearest(key, hints, name))
@@ -301,7 +364,8 @@ def _checked(
             choices = _choices(hints[key])
             if choices:
                 reason = f"not one of {', '.join(choices)}"
-            raise ConfigError(shown, f"{_brief(value)}: {reason}") from None
+            quoted = "" if key in SECRETS else f"{_brief(value)}: "
+            raise ConfigError(shown, f"{quoted}{reason}") from None
     return checked
 
 
@@ -331,6 +395,27 @@ def _check_value(key: str, value: Any) -> None:
         raise ValueError("empty; use none to emit nothing")
     elif key == "host" and not value:
         raise ValueError("empty; use 0.0.0.0 and :: to listen on all addresses")
+    elif key == "http_address" and value:
+        parse_http_address(value)
+    elif key == "http_token" and value:
+        check_token(value)
+    elif key == "http_allowed_hosts":
+        for name in value:
+            if not is_host(name):
+                raise ValueError(f"{name!r} is no name of a host (without a port)")
+
+
+def _check_together(settings: Settings) -> None:
+    """Check what depends on several settings. Raises ConfigError."""
+    address = settings.http()
+    if address is None or is_loopback(address):
+        return
+    if not settings.http_token and not settings.http_token_file:
+        raise ConfigError(
+            "http_address",
+            f"{address} can be reached from other hosts, and there is no token",
+            "set http_token_file or http_token, or listen on 127.0.0.1",
+        )
 
 
 def _brief(value: object) -> str:
@@ -341,7 +426,7 @@ def _brief(value: object) -> str:
 def _shown(key: str, name: str, source: str) -> str:
     if source == "--":
         return "--" + key.replace("_", "-")
-    return f"{source}: {key}" if source else name
+    return f"{source}: {name}" if source else name
 
 
 def _nearest(key: str, known: Mapping[str, object], name: str) -> str:
@@ -350,6 +435,9 @@ def _nearest(key: str, known: Mapping[str, object], name: str) -> str:
         return "logcollector config show lists all settings"
     if name.startswith(ENVIRONMENT_PREFIX):
         return f"did you mean {ENVIRONMENT_PREFIX}{near[0].upper()}?"
+    group, _, rest = near[0].partition("_")
+    if "." in name and group in GROUPS:
+        return f"did you mean {group}.{rest}?"
     return f"did you mean {near[0]}?"
 
 
@@ -358,18 +446,32 @@ def as_toml(settings: Settings) -> str:
     lines = [
         "# Settings of logcollector. Each can also be an environment variable",
         f"# ({ENVIRONMENT_PREFIX} and the key in capitals) or a flag of serve;",
-        "# those win.",
+        "# those win. The name of a table comes in front of its keys then:",
+        f"# {ENVIRONMENT_PREFIX}HTTP_ADDRESS, --http-address.",
         "",
     ]
-    for key, about in descriptions().items():
-        value = getattr(settings, key)
-        lines.append(f"# {about}")
-        if key == "logging":
-            lines.extend(_toml_table("logging", value))
-        else:
-            lines.append(f"{key} = {_toml_value(value)}")
-        lines.append("")
+    # What stands below the head of a table belongs to it.
+    for group in ("", *GROUPS, "logging"):
+        if group in GROUPS:
+            lines += [f"[{group}]", ""]
+        for key, about in descriptions().items():
+            if group != _group(key):
+                continue
+            value = getattr(settings, key)
+            lines.append(f"# {about}")
+            if key == "logging":
+                lines.extend(_toml_table("logging", value))
+            else:
+                short = key.removeprefix(f"{group}_")
+                lines.append(f"{short} = {_toml_value(value)}")
+            lines.append("")
     return "\n".join(lines)
+
+
+def _group(key: str) -> str:
+    """Return the table that a setting stands in, or nothing."""
+    group = key.partition("_")[0]
+    return group if group in (*GROUPS, "logging") else ""
 
 
 def _toml_table(name: str, table: dict[str, Any]) -> list[str]:

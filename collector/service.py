@@ -12,21 +12,26 @@ import socket
 import time
 from collections.abc import Callable, Coroutine, MutableMapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from collector.addresses import Address
+from collector.addresses import Address, is_loopback
+from collector.commit_times import CommitTimes
 from collector.config import Settings
 from collector.emit.emitter import Emitter
 from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import open_output
 from collector.errors import CollectorError, ConfigError, StoreError
+from collector.http_token import read_token
 from collector.intake.listener import ConnectionLimits, Listener
 from collector.intake.overflow import Overflow
 from collector.intake.peers import Hostnames
 from collector.intake.receiver import Receiver
-from collector.intake.sockets import bind, inherited, unlink
+from collector.intake.sockets import bind, inherited, shown_address, unlink
 from collector.intake.spooler import Spooler
+from collector.loop_lag import LoopLag
 from collector.notify import Notifier
+from collector.snapshot import Parts, take_snapshot
+from collector.status import State, Status, status_line, summary
 from collector.store.backlog import Backlog
 from collector.store.checkpointer import Checkpointer
 from collector.store.indexer import Indexer
@@ -36,9 +41,13 @@ from collector.store.writer import NoTimeLeft, Writer
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
 
+if TYPE_CHECKING:
+    from collector.web.server import WebServer
+
 log = logging.getLogger("logcollector")
 
 STATUS_SECONDS: Final = 10.0
+SUMMARY_SECONDS: Final = 60.0
 
 # The part of a stop's time in which connections may still bring frames.
 DRAIN_SHARE: Final = 0.4
@@ -63,6 +72,10 @@ FIXED_SETTINGS: Final = (
     "spool",
     "spool_max_bytes",
     "spool_reserve_bytes",
+    "http_address",
+    "http_token",
+    "http_token_file",
+    "http_allowed_hosts",
 )
 
 
@@ -75,7 +88,8 @@ class Service:
 
     `environment` holds what a service manager tells (sockets, readiness,
     watchdog), which is taken out of it. `reload_settings` returns new settings
-    for SIGHUP, or raises ConfigError.
+    for SIGHUP, or raises ConfigError. What happened in the last
+    `summary_seconds` is logged then, if anything did.
     """
 
     def __init__(
@@ -84,7 +98,9 @@ class Service:
         *,
         environment: MutableMapping[str, str],
         reload_settings: Callable[[], Settings] | None = None,
+        summary_seconds: float = SUMMARY_SECONDS,
     ) -> None:
+        self._summary_seconds = summary_seconds
         self._settings = settings
         self._started_with = settings
         self._environment = environment
@@ -102,11 +118,22 @@ class Service:
         # The present one, and those of earlier settings that are not done yet.
         self._emitters: list[Emitter] = []
         self._lines_dropped = 0
+        self._lines_emitted = 0
         self._receiver: Receiver | None = None
         self._listener: Listener | None = None
         # What systemd made is systemd's to remove; this is ours.
         self._bound: list[socket.socket] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._state: State = "starting"
+        self._started = time.time()
+        self._started_at = time.monotonic()
+        self._commits = CommitTimes()
+        self._loop_lag = LoopLag()
+        self._indexer: Indexer | None = None
+        self._web: WebServer | None = None
+        self._web_bound: list[socket.socket] = []
+        self.http_addresses: list[Address] = []
+        """The addresses it really serves HTTP on."""
 
     @property
     def addresses(self) -> list[Address]:
@@ -159,6 +186,7 @@ class Service:
             for address in settings.addresses():
                 self._bound += bind(address)
             sockets = self._bound
+        await self._start_web()
         # 2. The store.
         if settings.db:
             await self._start_store(Path(settings.db).absolute())  # noqa: ASYNC240
@@ -182,10 +210,41 @@ class Service:
         )
         await self._listener.start()
         # 5. Tell.
+        self._state = "ready"
+        self._tasks.append(asyncio.create_task(self._loop_lag.run()))
         self._tasks.append(asyncio.create_task(self._tell_status()))
+        self._tasks.append(asyncio.create_task(self._log_summaries()))
         if self._notifier.watchdog_seconds:
             self._tasks.append(asyncio.create_task(self._feed_watchdog()))
-        self._notifier.send(f"READY=1\nSTATUS={self.status()}")
+        self._notifier.send(f"READY=1\nSTATUS={status_line(self.snapshot())}")
+
+    async def _start_web(self) -> None:
+        """Serve health and metrics, if that is wanted."""
+        settings = self._settings
+        address = settings.http()
+        if address is None:
+            return
+        # Heavy, and off unless wanted.
+        from collector.web.access import make_access
+        from collector.web.app import make_app
+        from collector.web.server import WebServer
+
+        token = read_token(settings.http_token, settings.http_token_file)
+        self._web_bound = bind(address)
+        self.http_addresses = [shown_address(bound) for bound in self._web_bound]
+        # A name such as localhost may be another address than one would think.
+        if not token and not all(map(is_loopback, self.http_addresses)):
+            raise ConfigError(
+                "http_address",
+                f"{address} can be reached from other hosts, and there is no token",
+            )
+        access = make_access(
+            token=token,
+            addresses=[address, *self.http_addresses],
+            allowed_hosts=settings.http_allowed_hosts,
+        )
+        self._web = WebServer(make_app(self.snapshot, access), self._web_bound)
+        await self._web.start()
 
     async def _start_store(self, path: Path) -> None:
         settings = self._settings
@@ -205,11 +264,14 @@ class Service:
         if settings.spool_max_bytes:
             self._overflow = Overflow(self._backlog, max_bytes=settings.spool_max_bytes)
             self._writer.on_fault = self._overflow.start
+        self._writer.observe_commit = self._commits.observe
         await self._writer.open()
         self._writing = asyncio.create_task(self._writer.run())
         if settings.search_index:
-            indexer = Indexer(database, backlog=self._backlog, writer=self._writer)
-            self._tasks.append(asyncio.create_task(indexer.run()))
+            self._indexer = Indexer(
+                database, backlog=self._backlog, writer=self._writer
+            )
+            self._tasks.append(asyncio.create_task(self._indexer.run()))
         checkpointer = Checkpointer(database)
         self._tasks.append(asyncio.create_task(checkpointer.run()))
 
@@ -252,12 +314,15 @@ class Service:
         loop = asyncio.get_running_loop()
         seconds = self._settings.stop_timeout_seconds
         deadline = loop.time() + seconds
+        self._state = "stopping"
         self._notifier.send("STOPPING=1\nSTATUS=stopping")
         for task in self._tasks:
             task.cancel()
         # 1. No more connections; take the frames that have arrived.
-        for bound in self._bound:
+        for bound in (*self._bound, *self._web_bound):
             unlink(bound)
+        if self._web is not None:
+            self._web.stop()
         if self._backlog is not None and self._writing and self._writing.done():
             # Nobody takes from it any more: those who wait for room shed.
             self._backlog.close()
@@ -272,6 +337,10 @@ class Service:
         for emitter in self._emitters:
             left = max(QUICK_SECONDS, deadline - loop.time())
             unshown += await asyncio.to_thread(emitter.stop, left)
+        if self._web is not None:
+            await self._web.wait_closed(QUICK_SECONDS)
+        for bound in self._web_bound:
+            bound.close()
         if unshown:
             log.warning("%d lines were not written before the stop", unshown)
         if failure is not None:
@@ -355,7 +424,7 @@ class Service:
         else:
             log.info("settings reloaded")
         finally:
-            self._notifier.send(f"READY=1\nSTATUS={self.status()}")
+            self._notifier.send(f"READY=1\nSTATUS={status_line(self.snapshot())}")
 
     def _apply(self, settings: Settings) -> None:
         assert self._receiver is not None
@@ -372,9 +441,9 @@ class Service:
         for emitter in self._emitters:
             # Its thread ends by itself once it has shown what it has.
             emitter.retire()
-        self._lines_dropped += sum(
-            e.dropped_total for e in self._emitters if not e.is_blocked
-        )
+        ended = [e for e in self._emitters if not e.is_blocked]
+        self._lines_dropped += sum(emitter.dropped_total for emitter in ended)
+        self._lines_emitted += sum(emitter.emitted_total for emitter in ended)
         self._emitters = [e for e in self._emitters if e.is_blocked]
         self._emitters += [new] if new is not None else []
         self._receiver.decoder = Decoder(decode_limits(settings))
@@ -389,43 +458,43 @@ class Service:
             self._spooler.sync_seconds = settings.spool_sync_seconds
         self._settings = settings
 
-    def status(self) -> str:
-        """Return one line for people: what came in, what became of it."""
-        receiver, listener, writer = self._receiver, self._listener, self._writer
-        if receiver is None or listener is None:
-            return "starting"
-        parts = [f"{listener.connections} connections"]
-        parts.append(f"{receiver.received_total} received")
-        if writer is not None and self._backlog is not None:
-            parts.append(f"{writer.stored_total} stored")
-            if self._backlog.waiting_records:
-                parts.append(f"{self._backlog.waiting_records} waiting")
-        for name, count in (
-            ("rejected", receiver.rejected_total.total()),
-            ("shed", receiver.shed_total.total()),
-            ("refused", writer.refused_total if writer is not None else 0),
-            (
-                "lines dropped",
-                self._lines_dropped + sum(e.dropped_total for e in self._emitters),
-            ),
-            ("connections refused", listener.refused_total),
-            (
-                "dangerous names in pickles",
-                receiver.refused_globals.dangerous_total.total(),
-            ),
-        ):
-            if count:
-                parts.append(f"{count} {name}")
-        if self._spooler is not None and self._spooler.waiting_records:
-            parts.append(f"{self._spooler.waiting_records} in the spool")
-        if writer is not None and writer.stalled:
-            parts.append("the database cannot be written")
-        return ", ".join(parts)
+    def snapshot(self) -> Status:
+        """Return how it does just now."""
+        return take_snapshot(
+            Parts(
+                state=self._state,
+                started=self._started,
+                started_at=self._started_at,
+                database=self._database,
+                overflow=self._overflow,
+                spooler=self._spooler,
+                receiver=self._receiver,
+                listener=self._listener,
+                backlog=self._backlog,
+                writer=self._writer,
+                indexer=self._indexer,
+                emitters=self._emitters,
+                emitted_before=self._lines_emitted,
+                dropped_before=self._lines_dropped,
+                commits=self._commits,
+                loop_lag=self._loop_lag,
+            )
+        )
 
     async def _tell_status(self) -> None:
         while True:
             await asyncio.sleep(STATUS_SECONDS)
-            self._notifier.send(f"STATUS={self.status()}")
+            self._notifier.send(f"STATUS={status_line(self.snapshot())}")
+
+    async def _log_summaries(self) -> None:
+        before = self.snapshot()
+        while True:
+            await asyncio.sleep(self._summary_seconds)
+            after = self.snapshot()
+            told = summary(before, after)
+            if told:
+                log.info("%s", told)
+            before = after
 
     async def _feed_watchdog(self) -> None:
         """Give signs of life while this loop runs and the writer gets on."""

@@ -2,7 +2,14 @@
 
 import pytest
 
-from collector.addresses import TcpAddress, UnixAddress, parse_address, parse_port
+from collector.addresses import (
+    TcpAddress,
+    UnixAddress,
+    is_loopback,
+    parse_address,
+    parse_http_address,
+    parse_port,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +78,47 @@ def test_the_longest_path():
 def test_ports(text, port):
     """Ports are numbers from 0 to 65535."""
     assert parse_port(text) == port
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("9021", TcpAddress("127.0.0.1", 9021)),
+        (":0", TcpAddress("127.0.0.1", 0)),
+        ("web1:80", TcpAddress("web1", 80)),
+        ("[::1]:80", TcpAddress("::1", 80)),
+        ("/run/http.sock", UnixAddress("/run/http.sock")),
+    ],
+)
+def test_addresses_for_http(text, address):
+    """A port alone is one of loopback."""
+    assert parse_http_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":", "web1", "web1:", "[::1]", "[::1]:", "::1", "::9020", "65536", "a:b"],
+)
+def test_what_is_no_address_for_http(text):
+    """Without a port it is none: the port for records is not meant."""
+    with pytest.raises(ValueError, match=r"port|host"):
+        parse_http_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:1", True),
+        ("127.3.2.1:1", True),
+        ("[::1]:1", True),
+        ("LocalHost:1", True),
+        ("/run/a.sock", True),
+        ("0.0.0.0:1", False),
+        ("[::]:1", False),
+        ("localhost.example.com:1", False),
+        ("192.168.0.1:1", False),
+    ],
+)
+def test_loopback(text, expected):
+    """Only addresses that no other host can reach are loopback's."""
+    assert is_loopback(parse_address(text)) is expected

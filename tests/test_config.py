@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from collector.addresses import TcpAddress, UnixAddress
 from collector.config import (
+    GROUPS,
     Settings,
     as_toml,
     descriptions,
@@ -30,6 +31,17 @@ def toml(tmp_path):
         return path
 
     return write
+
+
+def flat(text):
+    """Return what a settings file says, by the flat names of settings."""
+    keys = {}
+    for name, value in tomllib.loads(text).items():
+        in_group = name in GROUPS
+        keys |= (
+            {f"{name}_{k}": v for k, v in value.items()} if in_group else {name: value}
+        )
+    return keys
 
 
 def refused(**sources):
@@ -192,6 +204,90 @@ def test_a_file_has_types(toml, line):
     assert "Expected" in refused(file=toml(line)).reason
 
 
+def test_a_table_groups_settings(toml):
+    """In a file, address under [http] is http_address, which is right as well."""
+    in_table = load_settings(file=toml('db = "a"\n[http]\naddress = "9021"'))
+    plain = load_settings(file=toml('db = "a"\nhttp_address = "9021"'))
+    above = load_settings(
+        file=toml('[http]\naddress = "9021"\nallowed_hosts = ["a", "b"]'),
+        environment={"LOGCOLLECTOR_HTTP_ADDRESS": ""},
+        flags={"http_allowed_hosts": ("c",)},
+    )
+
+    assert in_table.http_address == "9021"
+    assert plain == in_table
+    assert (above.http_address, above.http_allowed_hosts) == ("", ("c",))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[http]\nadress = ''",
+            "http.adress: unknown setting (did you mean http.address?)",
+        ),
+        ("[http]\naddress = 9021", "http.address: 9021: Expected `str`, got `int`"),
+        ("[http]\naddress = 'a'", "http.address: 'a': 'a' names no port"),
+        ("http = 9021", "http: is a table; write [http]"),
+        ("[http]\n[http.tls]\na = 1", "http.tls: unknown setting"),
+        ("[shop]\naddress = ''", "shop: unknown setting"),
+    ],
+)
+def test_mistakes_in_a_table(toml, text, said):
+    """They are told as the file spells the setting."""
+    file = toml(text)
+
+    assert str(refused(file=file)).startswith(f"{file}: {said}")
+
+
+def test_a_variable_lists_names():
+    """LOGCOLLECTOR_HTTP_ALLOWED_HOSTS separates names with commas."""
+    settings = load_settings(
+        environment={"LOGCOLLECTOR_HTTP_ALLOWED_HOSTS": "logs.example.com, ::2"}
+    )
+
+    assert settings.http_allowed_hosts == ("logs.example.com", "::2")
+
+
+@pytest.mark.parametrize("name", ["", "a:80", "http://a", "a/b", "*"])
+def test_names_are_only_names(name):
+    """An allowed host is a name or an address, nothing around it."""
+    assert "no name" in refused(flags={"http_allowed_hosts": (name,)}).reason
+
+
+TOKEN = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:9021", "[::]:9021", "10.2.0.5:1", "web:1"]
+)
+def test_other_hosts_need_a_token(address):
+    """Off loopback there must be a token, or a file with one."""
+    error = refused(flags={"http_address": address})
+
+    assert error.key == "http_address"
+    assert "http_token_file" in error.hint
+    for key in ("http_token", "http_token_file"):
+        load_settings(flags={"http_address": address, key: TOKEN})
+
+
+@pytest.mark.parametrize(
+    "address", ["9021", ":9021", "127.0.0.2:1", "[::1]:1", "/a.sock"]
+)
+def test_this_host_needs_no_token(address):
+    """On loopback, and on a UNIX socket, a token may be set and need not be."""
+    assert load_settings(flags={"http_address": address}).http_address == address
+
+
+@pytest.mark.parametrize("token", ["short", TOKEN + "é", TOKEN + " b", TOKEN + "\n"])
+def test_tokens_that_are_none(token):
+    """What is short, or can't stand in a header, is refused and not quoted."""
+    error = refused(flags={"http_token": token})
+
+    assert "a token has" in error.reason
+    assert token not in str(error)
+
+
 @pytest.mark.parametrize("text", ["host:port", "[::1", "a:1,,b:2"])
 def test_wrong_addresses_are_refused(text):
     """Addresses are checked with the other settings."""
@@ -242,7 +338,7 @@ def test_the_defaults_as_toml(toml):
     text = as_toml(Settings())
 
     assert load_settings(file=toml(text)) == Settings()
-    assert list(tomllib.loads(text)) == KEYS
+    assert list(flat(text)) == KEYS
     for about in descriptions().values():
         assert f"# {about}\n" in text
 
@@ -272,7 +368,7 @@ def test_odd_values_as_toml(db, logname, listen, table):
     """Quotes, control characters, any script and nested tables survive."""
     settings = Settings(db=db, logname=logname, listen=tuple(listen), logging=table)
 
-    read = tomllib.loads(as_toml(settings))
+    read = flat(as_toml(settings))
     assert msgspec.convert(read, Settings) == settings
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from collector.cli.settings_options import given, settings_file, settings_options
-from collector.config import Settings, as_toml, load_settings
+from collector.config import SECRETS, Settings, as_toml, load_settings
 
 
 @click.group()
@@ -24,6 +25,7 @@ def show(defaults: bool, config_file: Path | None, **flags: Any) -> None:
     """Show all settings as they are in force, as TOML.
 
     With the same flags and environment as `serve`, this is what it would use.
+    A token is not shown.
 
     \b
     Examples:
@@ -38,6 +40,9 @@ def show(defaults: bool, config_file: Path | None, **flags: Any) -> None:
             environment=dict(os.environ),
             flags=given(flags),
         )
+    # Too short to be taken for a token, should it be read back.
+    hidden = {key: "(hidden)" for key in SECRETS if getattr(settings, key)}
+    settings = msgspec.structs.replace(settings, **hidden)
     click.echo(as_toml(settings).rstrip("\n"))
 
 

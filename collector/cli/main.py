@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "query": ("collector.cli.query", "Find records: by words, fields, times."),
     "tail": ("collector.cli.tail", "Show the newest records, and follow them."),
     "stats": ("collector.cli.stats", "Count records: a histogram, tables."),
+    "status": ("collector.cli.status", "See how a running daemon does."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),
     "demo": ("collector.cli.demo", "See it work: a server, a client, the rows."),
     "db": ("collector.cli.db", "Look after a database."),

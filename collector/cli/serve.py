@@ -122,6 +122,8 @@ def _say_ready(service: Service, settings: Settings) -> None:
     log.info("%s, emitting to %s", stored, settings.emit)
     for address in service.addresses:
         log.info("listening on %s", address)
+    for address in service.http_addresses:
+        log.info("health and metrics at http://%s", address)
 
 
 def _log_to_stderr() -> None:

@@ -30,14 +30,15 @@ def settings_options(function: Function) -> Function:
         name = "--" + field.name.replace("_", "-")
         default = msgspec.json.encode(field.default).decode().strip('"')
         help_text = about[field.name]
-        if field.name not in ("format", "listen"):
+        is_list = isinstance(field.default, tuple)
+        if field.name != "format" and not is_list:
             help_text += f"  [default: {default}]"
         is_bool = field.type is bool or isinstance(field.default, bool)
         function = click.option(
             f"{name}/--no-{name[2:]}" if is_bool else name,
             field.name,
             default=None,
-            multiple=field.name == "listen",
+            multiple=is_list,
             metavar=None if is_bool else _metavar(field.default),
             help=help_text,
         )(function)

@@ -71,6 +71,11 @@ class Backlog:
         return self._held_records
 
     @property
+    def waiting_bytes(self) -> int:
+        """How much memory they take, about."""
+        return self._held_bytes
+
+    @property
     def is_full(self) -> bool:
         """Whether a bound is reached."""
         return (

@@ -84,6 +84,8 @@ class Writer:
         self.found_batch = 0
         # Up to where the spool's frames are stored, as (segment, offset).
         self.spool_position = (0, 0)
+        # Told the seconds that each transaction took, once it is committed.
+        self.observe_commit: Callable[[float], None] | None = None
         self._writing_since: float | None = None
         # What keeps it from writing; "" while nothing does.
         self.fault = ""
@@ -169,7 +171,7 @@ class Writer:
             max_rejects=self.max_rejects,
         )
         while True:
-            self._writing_since = time.monotonic()
+            self._writing_since = begun = time.monotonic()
             try:
                 await self._database.run(job)
             except (sqlite3.Error, MemoryError, OverflowError, ValueError) as error:
@@ -195,6 +197,8 @@ class Writer:
             if batch.position is not None:
                 self.spool_position = batch.position
             self.stored.set()
+            if self.observe_commit is not None:
+                self.observe_commit(time.monotonic() - begun)
             break
         self._failed_reads_and_writes = 0
         if self.stalled:

@@ -76,7 +76,7 @@ def test_an_unknown_shell(run):
 def test_commands(complete):
     """All commands are completed, and those below them."""
     assert complete("") == list(COMMANDS)
-    assert complete("st") == ["stats"]
+    assert complete("st") == ["stats", "status"]
     assert complete("db", "") == ["reindex"]
     assert complete("nothing-like-it") == []
 

@@ -5,8 +5,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from integration.daemon import run_command
+
+from collector.config import Settings
 
 EXIT_USAGE = 2
 EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.toml"
@@ -106,11 +109,24 @@ def test_the_example_file(tmp_path: Path) -> None:
 
 def test_every_setting_has_a_flag(tmp_path: Path) -> None:
     """Each setting but the table [logging] is a flag of `serve`."""
-    settings = shown("--defaults", folder=tmp_path)
+    settings = [field.name for field in msgspec.structs.fields(Settings)]
     help_text = run_command("serve", "--help", folder=tmp_path).stdout
 
     flags = set(re.findall(r"--([a-z-]+)", help_text))
     assert {key.replace("_", "-") for key in settings} - flags == {"logging"}
+
+
+def test_a_token_is_not_shown(tmp_path: Path) -> None:
+    """`config show` keeps it to itself, and what it shows can't be a token."""
+    token = "0123456789abcdef"
+    flags = ("--http-token", token)
+    settings = shown(*flags, folder=tmp_path)
+    again = run_command(
+        *("config", "show", "--http-token", settings["http"]["token"]), folder=tmp_path
+    )
+
+    assert token not in str(settings)
+    assert again.returncode == EXIT_USAGE
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,159 @@
+"""A snapshot: the Status of the parts of a daemon, as they are just now."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from collector import __version__
+from collector.commit_times import CommitTimes
+from collector.emit.emitter import Emitter
+from collector.intake.listener import Listener
+from collector.intake.overflow import Overflow
+from collector.intake.receiver import Receiver
+from collector.intake.spooler import Spooler
+from collector.loop_lag import LoopLag
+from collector.status import Problem, State, Status
+from collector.store.backlog import Backlog
+from collector.store.indexer import Indexer
+from collector.store.writable import WritableDatabase
+from collector.store.writer import Writer
+
+# A call of a disk that takes longer is a problem, whatever holds it up.
+SLOW_COMMIT_SECONDS: Final = 10.0
+
+# With less room than this a database is about to fail: a checkpoint may need
+# as much as the write-ahead log has.
+FREE_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a daemon consists of; None for what is not there (yet)."""
+
+    state: State
+    # By the wall clock, and by the monotonic one.
+    started: float
+    started_at: float
+    database: WritableDatabase | None
+    receiver: Receiver | None
+    listener: Listener | None
+    backlog: Backlog | None
+    writer: Writer | None
+    indexer: Indexer | None
+    overflow: Overflow | None
+    spooler: Spooler | None
+    # Those in use, and what earlier ones had counted.
+    emitters: Sequence[Emitter]
+    emitted_before: int
+    dropped_before: int
+    commits: CommitTimes
+    loop_lag: LoopLag
+
+
+def take_snapshot(parts: Parts) -> Status:
+    """Return the Status; asks the file system for sizes, and nothing else."""
+    receiver, listener, writer = parts.receiver, parts.listener, parts.writer
+    overflow, spooler = parts.overflow, parts.spooler
+    refused = listener.refused_total if listener else 0
+    names = receiver.refused_globals if receiver else None
+    path = str(parts.database.path) if parts.database else ""
+    return Status(
+        state=parts.state,
+        problems=find_problems(
+            writer_fault=writer.fault if writer else "",
+            writer_hung=writer is not None and writer.is_hung(SLOW_COMMIT_SECONDS),
+            spooling=overflow is not None and overflow.active,
+            spool_fault=spooler.fault if spooler else "",
+            spool_hung=spooler is not None and spooler.is_hung(SLOW_COMMIT_SECONDS),
+            shedding=receiver is not None and receiver.is_shedding,
+            free_bytes=_free_bytes(path) if path else None,
+        ),
+        version=__version__,
+        started=parts.started,
+        uptime_seconds=time.monotonic() - parts.started_at,
+        addresses=tuple(map(str, listener.addresses)) if listener else (),
+        connections=listener.connections if listener else 0,
+        connections_refused_total={"limit": refused} if refused else {},
+        received_total=receiver.received_total if receiver else 0,
+        recovered_total=receiver.recovered_total if receiver else 0,
+        rejected_total=dict(receiver.rejected_total) if receiver else {},
+        shed_total=dict(receiver.shed_total) if receiver else {},
+        shed_by_peer_total=dict(receiver.shed_by_peer_total) if receiver else {},
+        refused_names_total=dict(names.refused_total) if names else {},
+        dangerous_names_total=dict(names.dangerous_total) if names else {},
+        spilled_total=overflow.spilled_total if overflow else 0,
+        spool_records=spooler.waiting_records if spooler else 0,
+        spool_bytes=overflow.spool_bytes if overflow else 0,
+        waiting_records=parts.backlog.waiting_records if parts.backlog else 0,
+        waiting_bytes=parts.backlog.waiting_bytes if parts.backlog else 0,
+        database=path,
+        stored_total=writer.stored_total if writer else 0,
+        refused_by_sqlite_total=writer.refused_total if writer else 0,
+        database_bytes=_size(path) if path else 0,
+        wal_bytes=_size(f"{path}-wal") if path else 0,
+        commits=parts.commits.distribution(),
+        last_commit_age_seconds=parts.commits.last_age_seconds,
+        index_lag_records=parts.indexer.lag_records if parts.indexer else 0,
+        emitted_total=parts.emitted_before
+        + sum(emitter.emitted_total for emitter in parts.emitters),
+        lines_dropped_total=parts.dropped_before
+        + sum(emitter.dropped_total for emitter in parts.emitters),
+        loop_lag_seconds=parts.loop_lag.seconds,
+    )
+
+
+def find_problems(
+    *,
+    writer_fault: str,
+    writer_hung: bool,
+    spooling: bool,
+    spool_fault: str,
+    spool_hung: bool,
+    shedding: bool,
+    free_bytes: int | None,
+) -> tuple[Problem, ...]:
+    """Return what is the matter.
+
+    A fault is what keeps a part from writing, "" for none; a part is hung in
+    one call that does not end. `free_bytes`: room on the database's file
+    system, None where that is not known.
+    """
+    found: list[Problem] = []
+    if writer_fault:
+        text = f"the database cannot be written: {writer_fault}"
+        found.append(Problem("writer_stalled", text))
+    elif writer_hung:
+        found.append(Problem("writer_stalled", "a transaction does not end"))
+    if free_bytes is not None and free_bytes < FREE_BYTES:
+        text = f"the database's file system has {free_bytes // 1024} KiB left"
+        found.append(Problem("disk_full", text))
+    if spooling:
+        found.append(Problem("spooling", "records go to the spool"))
+    if spool_fault:
+        text = f"the spool cannot be written: {spool_fault}"
+        found.append(Problem("degraded", text))
+    elif spool_hung:
+        found.append(Problem("degraded", "the spool's disk does not answer"))
+    if shedding:
+        found.append(Problem("shedding", "no room is left, records are shed"))
+    return tuple(found)
+
+
+def _size(path: str) -> int:
+    """Return the size of a file in bytes; 0 where there is none."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - no Path for each of them
+    except OSError:
+        return 0
+
+
+def _free_bytes(path: str) -> int | None:
+    try:
+        system = os.statvfs(os.path.dirname(path) or ".")  # noqa: PTH120
+    except OSError:
+        return None
+    return system.f_bavail * system.f_frsize
