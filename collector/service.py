@@ -262,7 +262,7 @@ class Service:
             max_rejects=settings.max_rejects,
         )
         if settings.spool_max_bytes:
-            self._overflow = Overflow(self._backlog, max_bytes=settings.spool_max_bytes)
+            self._overflow = Overflow(max_bytes=settings.spool_max_bytes)
             self._writer.on_fault = self._overflow.start
         self._writer.observe_commit = self._commits.observe
         await self._writer.open()

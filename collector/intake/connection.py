@@ -202,6 +202,4 @@ async def wait_for_room(receiver: Receiver) -> None:
     """Wait while memory is full, as long as room is to be expected soon."""
     while receiver.may_expect_room:
         assert receiver.backlog is not None
-        # There is none, whoever said so before.
-        receiver.backlog.room.clear()
         await wait_for_backlog(receiver.backlog, STALL_CHECK_SECONDS)

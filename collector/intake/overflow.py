@@ -6,16 +6,12 @@ import asyncio
 import logging
 from typing import Final
 
-from collector.store.backlog import Backlog
 from collector.store.segments import encoded
 
 log = logging.getLogger("logcollector")
 
 # What may wait in memory for a slow or full disk of the spool.
 PENDING_BYTES: Final = 32 * 1024 * 1024
-
-# While the spool is read back, this many frames may come without a wait.
-MOST_CREDIT: Final = 10_000
 
 
 class Overflow:
@@ -25,8 +21,7 @@ class Overflow:
     The spooler (spooler.py) moves what is `pending` to disk, and back.
     """
 
-    def __init__(self, backlog: Backlog, *, max_bytes: int) -> None:
-        self._backlog = backlog
+    def __init__(self, *, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self.active = False
         # Encoded, in order.
@@ -36,10 +31,6 @@ class Overflow:
         self.spool_bytes = 0
         self._is_over = False
         self.arrived = asyncio.Event()
-        # How many frames connections may bring before they have to wait for
-        # the spool to be read: else a flood would fill it although the database
-        # works.
-        self.credit = MOST_CREDIT
         self.spilled_total = 0
 
     @property
@@ -56,14 +47,12 @@ class Overflow:
         """Send every frame this way from now on."""
         if not self.active:
             self.active = True
-            self.credit = MOST_CREDIT
             self.arrived.set()
             log.warning("%s: records go to the spool", why)
 
     def stop(self) -> None:
         """Let frames go to the backlog again."""
         self.active = False
-        self._backlog.room.set()
 
     def put(self, payload: bytes, received: float, peer: str, hostname: str) -> bool:
         """Take a frame; tell False when there is no room for it."""
@@ -81,10 +70,6 @@ class Overflow:
         self.pending_bytes = pending_bytes
         self.spilled_total += 1
         self.arrived.set()
-        if self.credit > 0:
-            self.credit -= 1
-            if not self.credit:
-                self._backlog.room.clear()
         return True
 
     def take_pending(self) -> list[bytes]:
@@ -101,8 +86,3 @@ class Overflow:
         """Note that frames which were taken are in the spool now."""
         self.pending_bytes -= sum(map(len, frames))
         self.spool_bytes = spool_bytes
-
-    def replayed(self, frames: int) -> None:
-        """Let half as many frames come in as have gone out."""
-        self.credit = min(MOST_CREDIT, self.credit + (frames + 1) // 2)
-        self._backlog.room.set()

@@ -77,10 +77,10 @@ class Receiver:
 
     @property
     def is_full(self) -> bool:
-        """Whether records that come now have to wait, or go to the spool."""
+        """Whether memory for waiting records is full, and they must wait there."""
         overflow = self._overflow
         if overflow is not None and overflow.active:
-            return overflow.credit <= 0
+            return False
         return self.backlog is not None and self.backlog.is_full
 
     @property

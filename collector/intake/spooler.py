@@ -16,7 +16,7 @@ from collector.intake.receiver import Receiver
 from collector.record import Record, attributes_of
 from collector.store.backlog import Backlog
 from collector.store.segments import SpooledFrame, decoded, encoded
-from collector.store.spool import Position, Spool
+from collector.store.spool import START, Position, Spool
 from collector.store.writer import Writer
 
 log = logging.getLogger("logcollector")
@@ -27,7 +27,8 @@ Result = TypeVar("Result")
 TURN_SECONDS: Final = 0.02
 
 # Frames that are decoded before the loop has its turn.
-FRAMES_A_TURN: Final = 200
+LEAST_A_TURN: Final = 200
+MOST_A_TURN: Final = 8000
 
 # Between two attempts at a file system that refuses.
 RETRY_SECONDS: Final = 0.5
@@ -60,6 +61,7 @@ class Spooler:
         # Read and not yet decoded.
         self._frames: list[tuple[SpooledFrame, Position]] = []
         self._is_positioned = False
+        self._forgotten = START
         # Segments up to this one are of an earlier run.
         self._recovered_to = 0
         self._synced_at = 0.0
@@ -68,6 +70,8 @@ class Spooler:
         self._stopping = False
         self._working_since: float | None = None
         self._replayed_total = 0
+        # Of the frames that came in, those before its last turn.
+        self._spilled_before = 0
         # What keeps it from writing; "" while nothing does.
         self.fault = ""
 
@@ -181,12 +185,14 @@ class Spooler:
         return False
 
     async def _take_back(self) -> None:
-        receiver, backlog = self._receiver, self._backlog
+        receiver, backlog, overflow = self._receiver, self._backlog, self._overflow
         while self._frames and not backlog.is_full:
-            turn, self._frames = (
-                self._frames[:FRAMES_A_TURN],
-                self._frames[FRAMES_A_TURN:],
-            )
+            # Twice what has come in: so a flood can't fill the spool while the
+            # database works, as it has to share the loop's time.
+            came = overflow.spilled_total - self._spilled_before
+            self._spilled_before = overflow.spilled_total
+            count = min(max(LEAST_A_TURN, 2 * came), MOST_A_TURN)
+            turn, self._frames = self._frames[:count], self._frames[count:]
             for frame, position in turn:
                 receiver.take_back(
                     frame.payload, frame.received, frame.peer, frame.hostname
@@ -196,7 +202,6 @@ class Spooler:
                     receiver.recovered_total += 1
                 else:
                     self._replayed_total += 1
-            self._overflow.replayed(len(turn))
             await asyncio.sleep(0)
 
     async def _take_back_pending(self) -> None:
@@ -210,7 +215,6 @@ class Spooler:
             count += 1
         self._overflow.put_back(frames[count:])
         self._overflow.appended(frames[:count], self._spool.size_bytes)
-        self._overflow.replayed(count)
         self._replayed_total += count
         await asyncio.sleep(0)
 
@@ -226,7 +230,12 @@ class Spooler:
 
     async def _forget(self) -> None:
         position = Position(*self._writer.spool_position)
-        if self._spool.has_segments and self._is_positioned:
+        if (
+            self._spool.has_segments
+            and self._is_positioned
+            and (position != self._forgotten or not self._overflow.active)
+        ):
+            self._forgotten = position
             await self._in_thread(lambda: self._spool.forget(position))
 
     async def _keep_reserve(self) -> None:

@@ -37,7 +37,7 @@ SEGMENT_BYTES: Final = 16 * 1024 * 1024
 SEGMENTS_OF_BOUND: Final = 8
 
 # How much is read at once, if no single frame is longer.
-READ_BYTES: Final = 512 * 1024
+READ_BYTES: Final = 2 * 1024 * 1024
 
 # Segments are numbered by the second in which they began, with room between
 # for what was in memory at a stop, which belongs before them.
