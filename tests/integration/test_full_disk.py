@@ -1,45 +1,19 @@
 """A full disk: records wait until there is space, and the daemon lives on."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.disk import fill, small_disk
 from integration.wire import stock_frame
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(name="small_disk")
+def _small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MiB of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True, timeout=10)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no tmpfs can be mounted here: {error}")
-    try:
+    with small_disk(tmp_path / "disk", 8) as folder:
         yield folder
-    finally:
-        # Lazily: a daemon may still hold files there until it is ended.
-        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=10)
-
-
-def fill(folder: Path, free_bytes: int) -> Path:
-    """Make a file that leaves `free_bytes`."""
-    filler = folder / "filler"
-    space = os.statvfs(folder)
-    os.posix_fallocate(
-        (descriptor := os.open(filler, os.O_CREAT | os.O_WRONLY)),
-        0,
-        space.f_bavail * space.f_frsize - free_bytes,
-    )
-    os.close(descriptor)
-    return filler
 
 
 def test_records_wait_for_space(
