@@ -91,11 +91,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 30.0
     max_connections: Annotated[
         Count,
-        _about("Open connections in all; kept below the limit of descriptors."),
+        _about("Open connections in all, as far as descriptors last; more must wait."),
     ] = 4096
     max_connections_per_peer: Annotated[
-        Count, _about("Open connections of one address.")
+        Count, _about("Open connections of one address; more are refused.")
     ] = 1024
+    max_records_per_second: Annotated[
+        CountOrNone,
+        _about(
+            "Records that one address may send a second; more are shed. 0: no limit."
+        ),
+    ] = 0
+    max_bytes_per_second: Annotated[
+        CountOrNone,
+        _about("Bytes that one address may send a second; more are shed. 0: no limit."),
+    ] = 0
+    tcp_keepalive_seconds: Annotated[
+        Annotated[int, Meta(ge=6, le=86400)],
+        _about("After how long a TCP peer that no longer answers counts as gone."),
+    ] = 90
     decode_max_operations: Annotated[
         Annotated[int, Meta(ge=1000)],
         _about("Opcodes of a pickle, or values of a document, that are read."),

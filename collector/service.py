@@ -568,4 +568,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
         max_connections=settings.max_connections,
         max_connections_per_peer=settings.max_connections_per_peer,
         frame_timeout_seconds=settings.frame_timeout_seconds,
+        max_records_per_second=settings.max_records_per_second,
+        max_bytes_per_second=settings.max_bytes_per_second,
+        tcp_keepalive_seconds=settings.tcp_keepalive_seconds,
     )

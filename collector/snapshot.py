@@ -70,6 +70,7 @@ def take_snapshot(parts: Parts) -> Status:
             spool_fault=spooler.fault if spooler else "",
             spool_hung=spooler is not None and spooler.is_hung(SLOW_COMMIT_SECONDS),
             shedding=receiver is not None and receiver.is_shedding,
+            crowded=listener is not None and listener.is_full,
             free_bytes=_free_bytes(path) if path else None,
         ),
         version=__version__,
@@ -78,6 +79,7 @@ def take_snapshot(parts: Parts) -> Status:
         addresses=tuple(map(str, listener.addresses)) if listener else (),
         connections=listener.connections if listener else 0,
         connections_refused_total={"limit": refused} if refused else {},
+        peers_vanished_total=listener.vanished_total if listener else 0,
         received_total=receiver.received_total if receiver else 0,
         recovered_total=receiver.recovered_total if receiver else 0,
         rejected_total=dict(receiver.rejected_total) if receiver else {},
@@ -114,6 +116,7 @@ def find_problems(
     spool_fault: str,
     spool_hung: bool,
     shedding: bool,
+    crowded: bool,
     free_bytes: int | None,
 ) -> tuple[Problem, ...]:
     """Return what is the matter.
@@ -140,6 +143,8 @@ def find_problems(
         found.append(Problem("degraded", "the spool's disk does not answer"))
     if shedding:
         found.append(Problem("shedding", "no room is left, records are shed"))
+    if crowded:
+        found.append(Problem("crowded", "no room for more connections"))
     return tuple(found)
 
 

@@ -65,6 +65,8 @@ class Status:
 
     connections: int = 0
     connections_refused_total: Mapping[str, int] = field(default_factory=_counts)
+    # Peers that no longer answered, so that their connections were closed.
+    peers_vanished_total: int = 0
 
     received_total: int = 0
     recovered_total: int = 0
@@ -124,6 +126,7 @@ def _others(status: Status) -> Iterator[tuple[str, int]]:
     yield "refused", status.refused_by_sqlite_total
     yield "lines dropped", status.lines_dropped_total
     yield "connections refused", sum(status.connections_refused_total.values())
+    yield "peers vanished", status.peers_vanished_total
     yield "dangerous names in pickles", sum(status.dangerous_names_total.values())
     yield "in the spool", status.spool_records or 0
 
@@ -145,6 +148,7 @@ def summary(before: Status, after: Status) -> str:
             after.refused_by_sqlite_total - before.refused_by_sqlite_total,
         ),
         ("lines dropped", after.lines_dropped_total - before.lines_dropped_total),
+        ("peers vanished", after.peers_vanished_total - before.peers_vanished_total),
     ):
         if count:
             parts.append(f"{count} {name}")

@@ -18,6 +18,7 @@ WELL = {
     "spool_fault": "",
     "spool_hung": False,
     "shedding": False,
+    "crowded": False,
     "free_bytes": None,
 }
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from typing import Final
 
 from collector.errors import ProtocolError
+from collector.intake.rates import PeerRates
 from collector.intake.receiver import Receiver
 from collector.store.waiting import wait_for_room as wait_for_backlog
 from collector.wire.frames import HEADER_BYTES, frame_too_large
@@ -21,6 +23,9 @@ BUFFER_BYTES: Final = 256 * 1024
 
 # How long a connection waits for room before it asks whether the writer stalls.
 STALL_CHECK_SECONDS: Final = 0.1
+
+# How the system says that nobody answered its keepalive probes.
+VANISHED: Final = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 
 class LargeFrames:
@@ -61,12 +66,14 @@ class Connection:
         receiver: Receiver,
         max_frame_bytes: int,
         large_frames: LargeFrames,
+        rates: PeerRates,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._receiver = receiver
         self._max_frame_bytes = max_frame_bytes
         self._large_frames = large_frames
+        self._rates = rates
         # The header of the frame whose payload is awaited; empty between frames.
         self._header = b""
         self._waiting = False
@@ -76,6 +83,8 @@ class Connection:
         self._timed_out = False
         self._draining = False
         self.peer: Final = peer
+        # Whether it ended because the peer's host no longer answered.
+        self.has_vanished = False
 
     async def run(self, hostname: str) -> None:
         """Take all frames, then close. A protocol error becomes a reject."""
@@ -95,6 +104,7 @@ class Connection:
             )
         except OSError as error:
             # A reset; what was sent before it may not have arrived.
+            self.has_vanished = error.errno in VANISHED
             self._take_rest(hostname, error)
         finally:
             self._writer.close()
@@ -105,6 +115,7 @@ class Connection:
         receive = receiver.receive
         from_bytes = int.from_bytes
         max_frame_bytes = self._max_frame_bytes
+        rates = self._rates
         peer = self.peer
         while True:
             header = self._header = await read_exactly(HEADER_BYTES)
@@ -116,6 +127,12 @@ class Connection:
             else:
                 payload = await read_exactly(length)
             self._header = b""
+            if rates.buckets is not None and not rates.admits(
+                peer, HEADER_BYTES + length
+            ):
+                receiver.shed(peer, "rate_limit")
+                self._frames += 1
+                continue
             if receiver.is_full:
                 # Not the peer's fault, whatever else it has sent meanwhile.
                 self._waiting = True
@@ -142,30 +159,32 @@ class Connection:
             end = HEADER_BYTES + int.from_bytes(rest[:HEADER_BYTES], "big")
             if end > len(rest):
                 break
-            self._receiver.receive(rest[HEADER_BYTES:end], self.peer, hostname)
+            if self._rates.admits(self.peer, end):
+                self._receiver.receive(rest[HEADER_BYTES:end], self.peer, hostname)
+            else:
+                self._receiver.shed(self.peer, "rate_limit")
             rest = rest[end:]
         if rest:
             self._receiver.reject(
                 rest, peer=self.peer, reason="connection_lost", detail=str(error)
             )
 
-    def check_timeout(self, now: float, frame_timeout_seconds: float) -> None:
+    def check_timeout(self, now: float, frame_timeout_seconds: float) -> bool:
         """Close the connection when its present frame takes too long.
 
-        Called now and then with the loop's time. Measuring from the call that
-        first saw the frame keeps clocks out of the hot path.
+        Called now and then with the loop's time; returns whether it did so.
+        Measuring from the call that first saw the frame keeps clocks out of the
+        hot path.
         """
         if not self.is_mid_frame or self._frames != self._seen_frames:
             self._seen_frames = self._frames if self.is_mid_frame else -1
             self._seen_at = now
-        elif now - self._seen_at >= frame_timeout_seconds:
-            self._timed_out = True
-            log.warning(
-                "closing the connection of %s: a frame did not arrive within %g s",
-                self.peer,
-                frame_timeout_seconds,
-            )
-            self._writer.transport.abort()
+            return False
+        if self._timed_out or now - self._seen_at < frame_timeout_seconds:
+            return False
+        self._timed_out = True
+        self._writer.transport.abort()
+        return True
 
     @property
     def is_mid_frame(self) -> bool:

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,14 @@ from collector.errors import ListenError
 # Connections that may wait to be accepted: all clients of a restarted daemon
 # come at once.
 BACKLOG: Final = 4096
+
+# Keepalive probes that may stay without an answer.
+PROBES: Final = 3
+
+if sys.platform == "darwin":
+    _KEEPIDLE: Final = socket.TCP_KEEPALIVE
+else:
+    _KEEPIDLE: Final = socket.TCP_KEEPIDLE
 
 # The first descriptor that systemd hands over (sd_listen_fds(3)).
 FIRST_DESCRIPTOR: Final = 3
@@ -66,7 +75,6 @@ def _bind_tcp(family: int, target: tuple[object, ...]) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.setblocking(False)
@@ -156,6 +164,25 @@ def inherited(environment: MutableMapping[str, str]) -> list[socket.socket]:
         handed.set_inheritable(False)
         sockets.append(handed)
     return sockets
+
+
+def keep_alive(accepted: socket.socket, seconds: int) -> None:
+    """Let the system find out that a peer has vanished, within `seconds`.
+
+    SocketHandler may be silent for days, and we never write, so a host that
+    lost power would otherwise stay connected for ever.
+    """
+    if accepted.family == socket.AF_UNIX:
+        return
+    # The first probe after a third of the time, the last answer awaited at five
+    # sixths; and never more often than each second.
+    interval = max(1, seconds // 6)
+    # A connection that has already been reset takes no options.
+    with contextlib.suppress(OSError):
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        accepted.setsockopt(socket.IPPROTO_TCP, _KEEPIDLE, max(1, seconds // 3))
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
 
 
 def shown_address(bound: socket.socket) -> Address:

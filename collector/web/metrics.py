@@ -123,6 +123,11 @@ def _counters(status: Status) -> Iterator[tuple[str, int, str]]:
         status.spilled_total,
         "Frames that went to the spool on disk to wait.",
     )
+    yield (
+        "vanished_peers",
+        status.peers_vanished_total,
+        "Connections closed as their peers no longer answered.",
+    )
     yield "emitted_records", status.emitted_total, "Records shown on the output."
     yield (
         "dropped_lines",

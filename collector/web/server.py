@@ -113,6 +113,10 @@ class _Config(Config):
         super().__init__(app, **others)
         self.request_seconds = request_seconds
 
+    def configure_logging(self) -> None:
+        # It would name a level TRACE, for the records' lines as well.
+        return
+
 
 class _Server(Server):
     """Leaves signals to the daemon, and tells when it accepts."""

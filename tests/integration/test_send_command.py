@@ -157,7 +157,7 @@ def test_mistakes(tmp_path: Path, arguments: tuple[str, ...]) -> None:
 
 def test_a_collector_that_refuses(start_daemon: Any, tmp_path: Path) -> None:
     """A refused connection is a failure, not a silent loss."""
-    daemon = start_daemon("--max-connections", "1")
+    daemon = start_daemon("--max-connections-per-peer", "1")
     with daemon.connect() as only:
         only.sendall(b"\0\0")
         # Its place is taken once the next one is refused.

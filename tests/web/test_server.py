@@ -211,6 +211,7 @@ async def test_uvicorn_stays_silent(serve, caplog):
         await served.server.wait_closed(1)
 
     assert [r.name for r in caplog.records if r.name.startswith("uvicorn")] == []
+    assert logging.getLevelName(5) == "Level 5"
 
 
 async def test_signals_are_left_alone(serve):
