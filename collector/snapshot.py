@@ -95,6 +95,7 @@ def take_snapshot(parts: Parts) -> Status:
         database=path,
         stored_total=writer.stored_total if writer else 0,
         refused_by_sqlite_total=writer.refused_total if writer else 0,
+        replaced_total=parts.database.generation if parts.database else 0,
         database_bytes=_size(path) if path else 0,
         wal_bytes=_size(f"{path}-wal") if path else 0,
         commits=parts.commits.distribution(),

@@ -87,6 +87,8 @@ class Status:
     database: str = ""
     stored_total: int = 0
     refused_by_sqlite_total: int = 0
+    # Damaged databases that were set aside.
+    replaced_total: int = 0
     database_bytes: int = 0
     wal_bytes: int = 0
     commits: Distribution = field(default_factory=Distribution)
@@ -124,6 +126,7 @@ def _others(status: Status) -> Iterator[tuple[str, int]]:
     yield "rejected", sum(status.rejected_total.values())
     yield "shed", sum(status.shed_total.values())
     yield "refused", status.refused_by_sqlite_total
+    yield "damaged databases set aside", status.replaced_total
     yield "lines dropped", status.lines_dropped_total
     yield "connections refused", sum(status.connections_refused_total.values())
     yield "peers vanished", status.peers_vanished_total
@@ -147,6 +150,7 @@ def summary(before: Status, after: Status) -> str:
             "refused by SQLite",
             after.refused_by_sqlite_total - before.refused_by_sqlite_total,
         ),
+        ("damaged databases set aside", after.replaced_total - before.replaced_total),
         ("lines dropped", after.lines_dropped_total - before.lines_dropped_total),
         ("peers vanished", after.peers_vanished_total - before.peers_vanished_total),
     ):

@@ -41,7 +41,14 @@ WELL = {
                 "spool_fault": "full",
                 "free_bytes": 0,
             },
-            ["writer_stalled", "disk_full", "spooling", "degraded", "shedding"],
+            [
+                "writer_stalled",
+                "disk_full",
+                "spooling",
+                "degraded",
+                "shedding",
+                "crowded",
+            ],
         ),
     ],
 )

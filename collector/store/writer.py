@@ -181,7 +181,6 @@ class Writer:
                 if failure is Failure.RECORD:
                     await self._store_split(batch, error)
                     break
-                self._writing_since = None
                 if failure is Failure.DAMAGED:
                     await self._replace_database(error, len(batch.records))
                     continue
@@ -232,6 +231,7 @@ class Writer:
             if self._failed_reads_and_writes >= MAX_FAILED_READS_AND_WRITES:
                 raise StoreError(f"{self._path}: {error}; check the disk") from error
         self._note_fault(error)
+        self._writing_since = None
         try:
             async with asyncio.timeout(seconds):
                 await self._give_up.wait()
@@ -241,12 +241,15 @@ class Writer:
 
     def _note_fault(self, error: Exception) -> None:
         """Note that nothing can be written for now, and say so once."""
+        text = str(error)
+        if not has_space(self._path) and "full" not in text:
+            text = f"the disk is full ({text})"
         if not self.fault:
             self._stalled_since = time.monotonic()
-            log.warning("%s: cannot write: %s; trying again", self._path, error)
+            log.warning("%s: cannot write: %s; trying again", self._path, text)
             if self.on_fault is not None:
                 self.on_fault("the database cannot be written")
-        self.fault = str(error)
+        self.fault = text
 
     async def _store_split(self, batch: Batch, error: Exception) -> None:
         """Store the halves of a refused batch, down to the one at fault."""

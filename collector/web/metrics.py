@@ -124,6 +124,11 @@ def _counters(status: Status) -> Iterator[tuple[str, int, str]]:
         "Frames that went to the spool on disk to wait.",
     )
     yield (
+        "replaced_databases",
+        status.replaced_total,
+        "Damaged databases that were set aside, with a new one begun.",
+    )
+    yield (
         "vanished_peers",
         status.peers_vanished_total,
         "Connections closed as their peers no longer answered.",
