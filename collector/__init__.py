@@ -1,7 +1,8 @@
 """logcollector: collects what Python programs log.
 
 For applications: `client_attach_socket_handler` sends a program's records,
-`ServerContext` runs a whole collector inside a program.
+`TLSSocketHandler` does so over TLS, `ServerContext` runs a whole collector
+inside a program.
 """
 
 from __future__ import annotations
@@ -11,10 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collector.client.attach import client_attach_socket_handler
     from collector.client.embedded import ServerContext
+    from collector.client.tls import TLSSocketHandler
 
 __version__ = "0.1.0"
 
-__all__ = ["ServerContext", "__version__", "client_attach_socket_handler"]
+__all__ = [
+    "ServerContext",
+    "TLSSocketHandler",
+    "__version__",
+    "client_attach_socket_handler",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,4 +34,8 @@ def __getattr__(name: str) -> Any:
         from collector.client.embedded import ServerContext
 
         return ServerContext
+    if name == "TLSSocketHandler":
+        from collector.client.tls import TLSSocketHandler
+
+        return TLSSocketHandler
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

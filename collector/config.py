@@ -40,6 +40,18 @@ from collector.addresses import (
 from collector.errors import ConfigError
 from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
 from collector.http_token import check_token
+from collector.listen_settings import (
+    Count,
+    CountOrNone,
+    KeepaliveSeconds,
+    ListenerSettings,
+    ListenTable,
+    Seconds,
+    check_tables,
+    listener_settings,
+    parse_mode,
+    parse_networks,
+)
 
 ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
 
@@ -54,9 +66,6 @@ GROUPS: Final = ("http",)
 SECRETS: Final = ("http_token",)
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Count = Annotated[int, Meta(ge=1)]
-CountOrNone = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(gt=0, le=86400)]
 
 
 def _about(text: str) -> Meta:
@@ -70,16 +79,44 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: Annotated[str, _about("Host name or IP address to listen on.")] = "127.0.0.1"
     port: Annotated[Port, _about("TCP port; 0 picks a free one.")] = 9020
     listen: Annotated[
-        tuple[str, ...],
+        tuple[str | ListenTable, ...],
         _about(
             "Addresses to listen on instead of host and port: HOST:PORT, "
             "[IPV6]:PORT, /PATH of a UNIX socket."
         ),
     ] = ()
+    socket_mode: Annotated[
+        str, _about("Mode of UNIX sockets, such as 0660; empty: as the umask says.")
+    ] = ""
+    socket_group: Annotated[
+        str, _about("Group of UNIX sockets, a name or number; empty: the process's.")
+    ] = ""
     loop: Annotated[
         Literal["auto", "uvloop", "asyncio"],
         _about("The event loop; auto takes uvloop where it is installed."),
     ] = "auto"
+
+    # --- who may connect
+    allow: Annotated[
+        tuple[str, ...],
+        _about("Networks that may connect, such as 10.0.0.0/8; empty: all."),
+    ] = ()
+    tls_cert: Annotated[
+        str, _about("Certificate for TLS, with its chain (PEM); empty: no TLS.")
+    ] = ""
+    tls_key: Annotated[
+        str, _about("Private key (PEM); empty: it is in the file of tls_cert.")
+    ] = ""
+    tls_client_ca: Annotated[
+        str, _about("CA that clients need a certificate of (PEM); empty: none needed.")
+    ] = ""
+    tls_client_names: Annotated[
+        tuple[str, ...],
+        _about("Names of which a client's certificate needs one; empty: any."),
+    ] = ()
+    tls_handshake_timeout_seconds: Annotated[
+        Seconds, _about("How long a peer may take to begin TLS.")
+    ] = 10.0
 
     # --- what a peer may do
     max_frame_bytes: Annotated[
@@ -107,7 +144,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _about("Bytes that one address may send a second; more are shed. 0: no limit."),
     ] = 0
     tcp_keepalive_seconds: Annotated[
-        Annotated[int, Meta(ge=6, le=86400)],
+        KeepaliveSeconds,
         _about("After how long a TCP peer that no longer answers counts as gone."),
     ] = 90
     decode_max_operations: Annotated[
@@ -238,9 +275,52 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def addresses(self) -> list[Address]:
         """Return the addresses to listen on."""
-        if self.listen:
-            return [parse_address(text) for text in self.listen]
-        return [TcpAddress(self.host, self.port)]
+        return [listener.address for listener in self.listeners()]
+
+    def listeners(self) -> list[ListenerSettings]:
+        """Return what to listen on, each with all that holds for it.
+
+        Raises ConfigError for what does not fit together.
+        """
+        if not self.listen:
+            return [self.listener(TcpAddress(self.host, self.port))]
+        return [
+            self.listener(parse_address(entry))
+            if isinstance(entry, str)
+            else self.listener(parse_address(entry.address), entry)
+            for entry in self.listen
+        ]
+
+    def listener(
+        self, address: Address, table: ListenTable | None = None
+    ) -> ListenerSettings:
+        """Return what holds at an address, by its table or without one.
+
+        Raises ConfigError for what does not fit together.
+        """
+        flat = ListenTable(
+            address="",
+            tls_cert=self.tls_cert,
+            tls_key=self.tls_key,
+            tls_client_ca=self.tls_client_ca,
+            tls_client_names=self.tls_client_names,
+            allow=self.allow,
+            mode=self.socket_mode,
+            group=self.socket_group,
+            max_connections=self.max_connections,
+            max_connections_per_peer=self.max_connections_per_peer,
+            max_frame_bytes=self.max_frame_bytes,
+            frame_timeout_seconds=self.frame_timeout_seconds,
+            max_records_per_second=self.max_records_per_second,
+            max_bytes_per_second=self.max_bytes_per_second,
+            tcp_keepalive_seconds=self.tcp_keepalive_seconds,
+        )
+        return listener_settings(
+            address,
+            table,
+            flat,
+            handshake_timeout_seconds=self.tls_handshake_timeout_seconds,
+        )
 
     def http(self) -> Address | None:
         """Return the address to serve HTTP on, if there is to be one."""
@@ -249,6 +329,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def emit_levelno(self) -> int:
         """Return emit_level as a number."""
         return parse_level(self.emit_level)
+
+
+# The settings that are lists of texts.
+LISTS: Final = frozenset(
+    field.name
+    for field in msgspec.structs.fields(Settings)
+    if isinstance(field.default, tuple)
+)
 
 
 def parse_level(text: str) -> int:
@@ -295,6 +383,8 @@ def load_settings(
     _merge(merged, _checked(_from_environment(environment or {}), "", strict=False))
     _merge(merged, _checked(dict(flags or {}), "--", strict=False))
     settings = msgspec.convert(merged, Settings)
+    # What fits together can only be told when all is known.
+    settings.listeners()
     _check_together(settings)
     return settings
 
@@ -334,17 +424,12 @@ def _merge(merged: dict[str, object], layer: dict[str, object]) -> None:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     """Return the variables that are settings, by their whole names."""
-    lists = {
-        field.name
-        for field in msgspec.structs.fields(Settings)
-        if isinstance(field.default, tuple)
-    }
     values: dict[str, object] = {}
     for name, text in environment.items():
         key = name.removeprefix(ENVIRONMENT_PREFIX)
         if key == name or key in NO_SETTINGS:
             continue
-        values[name] = _list(text) if key.lower() in lists else text
+        values[name] = _list(text) if key.lower() in LISTS else text
     return values
 
 
@@ -370,6 +455,8 @@ def _checked(
             raise ConfigError(shown, "unknown setting", _nearest(key, hints, name))
         if key == "logging" and not strict:
             raise ConfigError(shown, "can only be set in the settings file")
+        if key == "listen":
+            check_tables(value, shown)
         try:
             checked[key] = msgspec.convert(value, hints[key], strict=strict)
             _check_value(key, checked[key])
@@ -394,8 +481,12 @@ def _choices(hint: Any) -> list[str]:
 def _check_value(key: str, value: Any) -> None:
     """Check what a type can't say. Raises ValueError."""
     if key == "listen":
-        for text in value:
-            parse_address(text)
+        for entry in value:
+            parse_address(entry if isinstance(entry, str) else entry.address)
+    elif key == "allow":
+        parse_networks(value)
+    elif key == "socket_mode":
+        parse_mode(value)
     elif key == "emit_level":
         parse_level(value)
     elif key == "format":
@@ -475,6 +566,10 @@ def as_toml(settings: Settings) -> str:
             lines.append(f"# {about}")
             if key == "logging":
                 lines.extend(_toml_table("logging", value))
+            elif key == "listen" and not all(isinstance(item, str) for item in value):
+                lines.append("listen = [")
+                lines.extend(f"    {_toml_value(item)}," for item in value)
+                lines.append("]")
             else:
                 short = key.removeprefix(f"{group}_")
                 lines.append(f"{short} = {_toml_value(value)}")
@@ -501,6 +596,8 @@ def _toml_key(key: str) -> str:
 
 
 def _toml_value(value: object) -> str:
+    if isinstance(value, ListenTable):
+        value = msgspec.to_builtins(value)
     if isinstance(value, dict):
         pairs = (f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items())
         return "{" + ", ".join(pairs) + "}"

@@ -22,12 +22,14 @@ from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import open_output
 from collector.errors import CollectorError, ConfigError, StoreError
 from collector.http_token import read_token
-from collector.intake.listener import ConnectionLimits, Listener
+from collector.intake.listener import Listener
 from collector.intake.overflow import Overflow
 from collector.intake.peers import Hostnames
 from collector.intake.receiver import Receiver
 from collector.intake.sockets import bind, inherited, shown_address, unlink
 from collector.intake.spooler import Spooler
+from collector.listen_settings import fixed_part
+from collector.listening import Door, connection_limits, new_rules, open_doors
 from collector.loop_lag import LoopLag
 from collector.notify import Notifier
 from collector.snapshot import Parts, take_snapshot
@@ -62,7 +64,8 @@ QUICK_SECONDS: Final = 0.1
 FIXED_SETTINGS: Final = (
     "host",
     "port",
-    "listen",
+    "socket_mode",
+    "socket_group",
     "loop",
     "db",
     "search_index",
@@ -123,6 +126,7 @@ class Service:
         self._listener: Listener | None = None
         # What systemd made is systemd's to remove; this is ours.
         self._bound: list[socket.socket] = []
+        self._doors: list[Door] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._state: State = "starting"
         self._started = time.time()
@@ -181,11 +185,9 @@ class Service:
     async def _start(self) -> None:
         settings = self._settings
         # 1. Addresses first: a mistake there must not touch the database.
-        sockets = inherited(self._environment)
-        if not sockets:
-            for address in settings.addresses():
-                self._bound += bind(address)
-            sockets = self._bound
+        opened = open_doors(settings, inherited(self._environment))
+        self._doors += opened.doors
+        self._bound += opened.bound
         await self._start_web()
         # 2. The store.
         if settings.db:
@@ -203,7 +205,7 @@ class Service:
         )
         await self._start_spool()
         self._listener = Listener(
-            sockets,
+            self._doors,
             receiver=self._receiver,
             hostnames=Hostnames(resolve=settings.resolve_hostnames),
             limits=connection_limits(settings),
@@ -429,11 +431,17 @@ class Service:
     def _apply(self, settings: Settings) -> None:
         assert self._receiver is not None
         assert self._listener is not None
+        # What may be wrong comes first, while all is as it was.
+        rules = new_rules(settings, self._doors)
         fixed = [
             key
             for key in FIXED_SETTINGS
             if getattr(settings, key) != getattr(self._started_with, key)
         ]
+        if list(map(fixed_part, settings.listen)) != list(
+            map(fixed_part, self._started_with.listen)
+        ):
+            fixed.append("listen")
         if fixed:
             log.warning("reload: %s can only change at a restart", ", ".join(fixed))
         new = make_emitter(settings)
@@ -448,6 +456,8 @@ class Service:
         self._emitters += [new] if new is not None else []
         self._receiver.decoder = Decoder(decode_limits(settings))
         self._listener.limits = connection_limits(settings)
+        for gate, changed in rules:
+            gate.rules = changed
         if settings.resolve_hostnames != self._settings.resolve_hostnames:
             self._listener.hostnames = Hostnames(resolve=settings.resolve_hostnames)
         if self._writer is not None:
@@ -558,17 +568,4 @@ def decode_limits(settings: Settings) -> DecodeLimits:
         max_items=settings.decode_max_items,
         max_depth=settings.decode_max_depth,
         max_text_bytes=settings.decode_max_text_bytes,
-    )
-
-
-def connection_limits(settings: Settings) -> ConnectionLimits:
-    """Return what the listener allows."""
-    return ConnectionLimits(
-        max_frame_bytes=settings.max_frame_bytes,
-        max_connections=settings.max_connections,
-        max_connections_per_peer=settings.max_connections_per_peer,
-        frame_timeout_seconds=settings.frame_timeout_seconds,
-        max_records_per_second=settings.max_records_per_second,
-        max_bytes_per_second=settings.max_bytes_per_second,
-        tcp_keepalive_seconds=settings.tcp_keepalive_seconds,
     )

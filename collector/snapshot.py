@@ -58,7 +58,6 @@ def take_snapshot(parts: Parts) -> Status:
     """Return the Status; asks the file system for sizes, and nothing else."""
     receiver, listener, writer = parts.receiver, parts.listener, parts.writer
     overflow, spooler = parts.overflow, parts.spooler
-    refused = listener.refused_total if listener else 0
     names = receiver.refused_globals if receiver else None
     path = str(parts.database.path) if parts.database else ""
     return Status(
@@ -78,7 +77,7 @@ def take_snapshot(parts: Parts) -> Status:
         uptime_seconds=time.monotonic() - parts.started_at,
         addresses=tuple(map(str, listener.addresses)) if listener else (),
         connections=listener.connections if listener else 0,
-        connections_refused_total={"limit": refused} if refused else {},
+        connections_refused_total=dict(listener.refused_total) if listener else {},
         peers_vanished_total=listener.vanished_total if listener else 0,
         received_total=receiver.received_total if receiver else 0,
         recovered_total=receiver.recovered_total if receiver else 0,

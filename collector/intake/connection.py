@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from typing import Final
+from typing import Final, Protocol
 
 from collector.errors import ProtocolError
 from collector.intake.rates import PeerRates
@@ -54,13 +54,24 @@ class LargeFrames:
             self._released.notify_all()
 
 
+class Writer(Protocol):
+    """What a connection needs of its StreamWriter, or of what stands for it."""
+
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        """The transport, to end at once by."""
+
+    def close(self) -> None:
+        """Hang up when all is written."""
+
+
 class Connection:
     """Reads the frames of one peer until it ends, errs, or is told to stop."""
 
     def __init__(
         self,
         reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        writer: Writer,
         *,
         peer: str,
         receiver: Receiver,

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import socket
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from collector.addresses import Address
-from collector.intake.connection import Connection, LargeFrames
+from collector.errors import ProtocolError
+from collector.intake.connection import QUIET_SECONDS, Connection, LargeFrames
 from collector.intake.entrance import Entrance
+from collector.intake.gate import Gate, Refusal
+from collector.intake.limits import ConnectionLimits
 from collector.intake.notice import Notice
 from collector.intake.peers import Hostnames, peer_address
-from collector.intake.rates import PeerRates
 from collector.intake.receiver import Receiver
 from collector.intake.sockets import keep_alive, shown_address
+from collector.intake.tls_stream import TlsStream, secure
 
 log = logging.getLogger("logcollector")
 
@@ -39,54 +42,46 @@ CHECKED_AT_ONCE: Final = 500
 SAY_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionLimits:
-    """What peers may do."""
-
-    max_frame_bytes: int
-    max_connections: int
-    max_connections_per_peer: int
-    frame_timeout_seconds: float
-    # 0: no limit.
-    max_records_per_second: int = 0
-    max_bytes_per_second: int = 0
-    tcp_keepalive_seconds: int = 90
-
-
 class Listener:
-    """Serves all connections of a set of listening sockets."""
+    """Serves all connections of a set of listening sockets.
+
+    `doors` are the sockets, each with its gate. `limits` hold for all of them
+    together; each gate has its own besides.
+    """
 
     def __init__(
         self,
-        sockets: Sequence[socket.socket],
+        doors: Sequence[tuple[socket.socket, Gate]],
         *,
         receiver: Receiver,
         hostnames: Hostnames,
         limits: ConnectionLimits,
     ) -> None:
+        self._every_gate = list(dict.fromkeys(gate for _, gate in doors))
         self._receiver = receiver
         self._large_frames = LargeFrames(
-            max(LARGE_FRAMES_BYTES, 2 * limits.max_frame_bytes)
+            max(
+                LARGE_FRAMES_BYTES,
+                *(2 * gate.rules.limits.max_frame_bytes for gate in self._every_gate),
+            )
         )
         self._entrance = Entrance(
-            [(bound, self._serve) for bound in sockets],
+            [(bound, functools.partial(self._serve, gate)) for bound, gate in doors],
             max_connections=limits.max_connections,
         )
-        self._rates = PeerRates(
-            max_records_per_second=limits.max_records_per_second,
-            max_bytes_per_second=limits.max_bytes_per_second,
-        )
         self._connections: dict[Connection, asyncio.Task[None]] = {}
-        self._by_peer: Counter[str] = Counter()
+        # The gate by which each of them came in.
+        self._gates: dict[Connection, Gate] = {}
+        self._handshakes: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._watch: asyncio.Task[None] | None = None
-        self._refusal_notice = Notice(SAY_SECONDS)
+        self._refusal_notices: dict[str, Notice] = {}
         self._timed_out_notice = Notice(SAY_SECONDS)
         self._vanished_notice = Notice(SAY_SECONDS)
         self._limits = limits
         # Replaced at a reload.
         self.hostnames = hostnames
-        self.addresses: Final[list[Address]] = [shown_address(s) for s in sockets]
-        self.refused_total = 0
+        self.addresses: Final[list[Address]] = [shown_address(s) for s, _ in doors]
+        self.refused_total: Counter[str] = Counter()
         # Connections that were closed as a frame took too long.
         self.timed_out_total = 0
         # Connections whose peer no longer answered.
@@ -94,14 +89,13 @@ class Listener:
 
     @property
     def limits(self) -> ConnectionLimits:
-        """What peers may do; replaced at a reload."""
+        """What holds for all gates together; replaced at a reload."""
         return self._limits
 
     @limits.setter
     def limits(self, limits: ConnectionLimits) -> None:
         self._limits = limits
         self._entrance.max_connections = limits.max_connections
-        self._rates.change(limits.max_records_per_second, limits.max_bytes_per_second)
 
     @property
     def is_full(self) -> bool:
@@ -131,6 +125,11 @@ class Listener:
                 await self._entrance.close()
                 if self._watch is not None:
                     self._watch.cancel()
+            if self._handshakes:
+                await asyncio.wait(self._handshakes, timeout=QUIET_SECONDS)
+            # Not by cancelling: asyncio would show that as an error.
+            for writer in self._handshakes.values():
+                writer.transport.abort()
             left = max(0.0, deadline - loop.time())
             connections = dict(self._connections)
             await asyncio.gather(*[c.drain(left) for c in connections])
@@ -141,60 +140,102 @@ class Listener:
             await self._entrance.wait_open(deadline)
 
     async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, gate: Gate, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Handle one connection: the callback of asyncio.start_server."""
         peer = peer_address(writer.get_extra_info("peername"))
-        reason = self._refusal(peer)
-        if reason:
-            self._refuse(peer, reason)
-            # A reset, not an end: the peer must not believe that it was heard.
-            accepted = writer.get_extra_info("socket")
-            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            writer.transport.abort()
+        refusal = gate.refusal(peer)
+        if refusal is not None:
+            self._refuse(peer, refusal)
+            _reset(writer)
             return
         accepted = writer.get_extra_info("socket")
-        keep_alive(accepted, self._limits.tcp_keepalive_seconds)
+        keep_alive(accepted, gate.rules.limits.tcp_keepalive_seconds)
+        gate.enter(peer)
+        try:
+            if gate.rules.tls is None:
+                await self._listen_to(gate, peer, reader, writer)
+            else:
+                await self._listen_to_tls(gate, peer, reader, writer)
+        except Exception:  # the boundary of a connection: a bug ends only this one
+            log.exception("the connection of %s failed", peer)
+            writer.transport.abort()
+        finally:
+            gate.leave(peer)
+
+    async def _listen_to(
+        self,
+        gate: Gate,
+        peer: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter | TlsStream,
+    ) -> None:
         connection = Connection(
             reader,
             writer,
             peer=peer,
             receiver=self._receiver,
-            max_frame_bytes=self._limits.max_frame_bytes,
+            max_frame_bytes=gate.rules.limits.max_frame_bytes,
             large_frames=self._large_frames,
-            rates=self._rates,
+            rates=gate.rates,
         )
         task = asyncio.current_task()
         assert task is not None
         self._connections[connection] = task
-        self._by_peer[peer] += 1
+        self._gates[connection] = gate
         try:
             await connection.run(await self.hostnames.name(peer))
             if connection.has_vanished:
                 self._count_vanished(peer)
-        except Exception:  # the boundary of a connection: a bug ends only this one
-            log.exception("the connection of %s failed", peer)
-            writer.transport.abort()
         finally:
             del self._connections[connection]
-            self._by_peer[peer] -= 1
-            if not self._by_peer[peer]:
-                del self._by_peer[peer]
+            del self._gates[connection]
 
-    def _refusal(self, peer: str) -> str:
-        most = self._limits.max_connections_per_peer
-        if self._by_peer[peer] >= most:
-            return f"it has {most} connections open (max_connections_per_peer)"
-        return ""
+    async def _listen_to_tls(
+        self,
+        gate: Gate,
+        peer: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        rules = gate.rules
+        assert rules.tls is not None
+        task = asyncio.current_task()
+        assert task is not None
+        self._handshakes[task] = writer
+        try:
+            stream = await secure(
+                reader,
+                writer,
+                rules.tls,
+                max_frame_bytes=rules.limits.max_frame_bytes,
+            )
+        except ProtocolError as error:
+            self._refuse(peer, Refusal(error.reason, error.detail))
+            _reset(writer)
+            return
+        finally:
+            del self._handshakes[task]
+        if stream is None:
+            writer.close()
+            return
+        decrypting = asyncio.create_task(stream.run())
+        try:
+            await self._listen_to(gate, peer, stream.reader, stream)
+        finally:
+            decrypting.cancel()
 
-    def _refuse(self, peer: str, reason: str) -> None:
-        self.refused_total += 1
-        if self._refusal_notice.is_due(asyncio.get_running_loop().time()):
+    def _refuse(self, peer: str, refusal: Refusal) -> None:
+        """Count a refused connection, and say so now and then."""
+        self.refused_total[refusal.reason] += 1
+        reason = refusal.reason
+        notice = self._refusal_notices.setdefault(reason, Notice(SAY_SECONDS))
+        if notice.is_due(asyncio.get_running_loop().time()):
             log.warning(
                 "refusing the connection of %s: %s; %d refused since the start",
                 peer,
-                reason,
-                self.refused_total,
+                refusal.detail,
+                self.refused_total.total(),
             )
 
     def _count_vanished(self, peer: str) -> None:
@@ -214,21 +255,23 @@ class Listener:
 
     async def _watch_connections(self) -> None:
         while True:
-            seconds = self._limits.frame_timeout_seconds
-            await asyncio.sleep(min(1.0, seconds / 4))
-            await self._check_timeouts(seconds)
-            if over_rates := self._rates.tell():
-                log.warning("%s", over_rates)
+            shortest = min(
+                gate.rules.limits.frame_timeout_seconds for gate in self._every_gate
+            )
+            await asyncio.sleep(min(1.0, shortest / 4))
+            await self._check_timeouts()
+            for gate in self._every_gate:
+                if over_rates := gate.rates.tell():
+                    log.warning("%s", over_rates)
 
-    async def _check_timeouts(self, seconds: float) -> None:
+    async def _check_timeouts(self) -> None:
         now = asyncio.get_running_loop().time()
-        for n, connection in enumerate(list(self._connections)):
+        for n, (connection, gate) in enumerate(list(self._gates.items())):
             if n % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
                 # Thousands of connections must not hold up the loop.
                 await asyncio.sleep(0)
-            if connection in self._connections and connection.check_timeout(
-                now, seconds
-            ):
+            seconds = gate.rules.limits.frame_timeout_seconds
+            if connection in self._gates and connection.check_timeout(now, seconds):
                 self._count_timed_out(connection.peer, seconds)
 
     def _count_timed_out(self, peer: str, seconds: float) -> None:
@@ -241,3 +284,12 @@ class Listener:
                 seconds,
                 self.timed_out_total,
             )
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Hang up with a reset: the peer must not believe that it was heard."""
+    if writer.transport.is_closing():
+        return
+    accepted = writer.get_extra_info("socket")
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    writer.transport.abort()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import os
 import socket
 import stat
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Final
 
 from collector.addresses import Address, TcpAddress, UnixAddress
-from collector.errors import ListenError
+from collector.errors import ConfigError, ListenError
 
 # Connections that may wait to be accepted: all clients of a restarted daemon
 # come at once.
@@ -31,13 +32,17 @@ else:
 FIRST_DESCRIPTOR: Final = 3
 
 
-def bind(address: Address) -> list[socket.socket]:
+def bind(
+    address: Address, *, mode: int | None = None, group: str = ""
+) -> list[socket.socket]:
     """Return bound sockets for an address, one for each of a name's addresses.
 
-    With port 0 all of them get the same free port. Raises ListenError.
+    With port 0 all of them get the same free port. The file of a UNIX socket
+    gets `mode` (None: as the umask says) and `group`, a name or number, before
+    anybody can connect. Raises ListenError, ConfigError for an unknown group.
     """
     if isinstance(address, UnixAddress):
-        return [_bind_unix(address)]
+        return [_bind_unix(address, mode, group)]
     try:
         infos = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -85,18 +90,58 @@ def _bind_tcp(family: int, target: tuple[object, ...]) -> socket.socket:
     return bound
 
 
-def _bind_unix(address: UnixAddress) -> socket.socket:
+def _bind_unix(address: UnixAddress, mode: int | None, group: str) -> socket.socket:
     path = Path(address.path)
+    gid = _group_number(group) if group else None
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made = False
     try:
         if _is_dead_socket(path):
             path.unlink()
         bound.setblocking(False)
-        bound.bind(address.path)
+        # bind() makes the file or fails: what is there already, be it only a
+        # link, is neither followed nor changed. Nobody can connect before
+        # listen(), so the group may come a moment later.
+        with _umask(mode):
+            bound.bind(address.path)
+        made = True
+        if gid is not None:
+            os.chown(path, -1, gid, follow_symlinks=False)
     except OSError as error:
+        if made:
+            unlink(bound)
         bound.close()
+        if made:
+            raise ListenError(
+                f"cannot listen on {address}: its group can't be {group}: "
+                f"{os.strerror(error.errno or 0)}; the daemon's user has to be in it"
+            ) from None
         raise ListenError(_explained(address, error)) from None
     return bound
+
+
+@contextlib.contextmanager
+def _umask(mode: int | None) -> Iterator[None]:
+    """Let files be made with just this mode; None: as ever."""
+    if mode is None:
+        yield
+        return
+    before = os.umask(~mode & 0o777)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _group_number(group: str) -> int:
+    if group.isdecimal() and group.isascii():
+        return int(group)
+    try:
+        return grp.getgrnam(group).gr_gid
+    except (KeyError, ValueError):
+        raise ConfigError(
+            "group (socket_group)", f"there is no group {group!r} on this host"
+        ) from None
 
 
 def _is_dead_socket(path: Path) -> bool:

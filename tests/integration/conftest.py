@@ -43,8 +43,8 @@ def loop_name(request: pytest.FixtureRequest) -> str:
 def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
     """Start daemons; each is ready when it is returned, and never outlives the test.
 
-    Without an address flag it listens on a free port of 127.0.0.1; without
-    `emit` it shows nothing.
+    Without an address flag it listens on a free port of 127.0.0.1, but with
+    `at_port` None where its settings say; without `emit` it shows nothing.
     """
     started: list[Daemon] = []
 
@@ -52,6 +52,7 @@ def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
         *flags: str,
         database: Path | None = None,
         emit: str | None = "none",
+        at_port: str | None = "0",
         wait: bool = True,
         **process: Any,
     ) -> Daemon:
@@ -59,8 +60,8 @@ def start_daemon(tmp_path: Path) -> Iterator[StartDaemon]:
         defaults = ["--db", str(database), "--flush-interval-seconds", "0.02"]
         if emit is not None:
             defaults += ["--emit", emit]
-        if not {"--listen", "--port"}.intersection(flags):
-            defaults += ["--port", "0"]
+        if at_port is not None and not {"--listen", "--port"}.intersection(flags):
+            defaults += ["--port", at_port]
         daemon = Daemon(
             [*defaults, *flags], folder=tmp_path, database=database, **process
         )

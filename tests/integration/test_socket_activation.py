@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Authority
 from integration.daemon import COMMAND, Daemon
 from integration.wire import stock_frame
+
+from collector import TLSSocketHandler
 
 # Does what systemd does before it runs a service: sockets from 3 on, and the
 # variables that tell whom they are for.
@@ -136,3 +139,39 @@ def test_no_stream_listener(activate: Activate) -> None:
         assert daemon.wait_end() == 69
     (line,) = daemon.stderr.splitlines()
     assert "ListenStream" in line
+
+
+def test_tables_of_sockets_handed_over(
+    activate: Activate, tmp_path: Path, loop_name: str
+) -> None:
+    """A table with a handed socket's address rules it; one with none is told."""
+    authority = Authority(tmp_path)
+    cert, key = authority.issue("server", "127.0.0.1")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as secured,
+        socket.create_server(("127.0.0.1", 0)) as plain,
+    ):
+        port = secured.getsockname()[1]
+        config = tmp_path / "config.toml"
+        config.write_text(f"""
+            [[listen]]
+            address = "127.0.0.1:{port}"
+            tls_cert = "{cert}"
+            tls_key = "{key}"
+            [[listen]]
+            address = "127.0.0.1:1"
+            tls_cert = "{cert}"
+            tls_key = "{key}"
+        """)
+        flags = ("--loop", loop_name, "--config", str(config))
+        daemon = activate(secured, plain, flags=flags, at_port=None)
+        handler = TLSSocketHandler("127.0.0.1", port, authority.ca)
+        handler.send(stock_frame("tls"))
+        handler.close()
+        with socket.create_connection(plain.getsockname(), 5) as client:
+            client.sendall(stock_frame("plain"))
+        rows = daemon.wait_rows(2)
+
+    assert {row["message"] for row in rows} == {"tls", "plain"}
+    assert "listen 127.0.0.1:1: is not used" in daemon.stderr
+    daemon.stop()

@@ -1,0 +1,171 @@
+"""Send a program's log records to a collector over TLS."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import ssl
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+# How long a close waits for the collector to have read everything.
+CLOSE_SECONDS: Final = 1.0
+
+
+class TLSSocketHandler(logging.handlers.SocketHandler):
+    """A SocketHandler that speaks TLS; for the rest the standard library's own.
+
+        TLSSocketHandler("logs.example.org", 9443, cafile="ca.pem")
+
+    `cafile` holds the CA that signed the collector's certificate; without one
+    the system's CAs are asked. `certfile` and `keyfile` (not needed where the
+    key is in `certfile`) are this client's own, for a collector that asks for
+    one. `server_hostname` is the name that the collector's certificate must
+    have; it is `host` unless told otherwise. `context` replaces all files.
+    Raises OSError when a file can't be read or holds nothing usable.
+
+    Like its base it drops records silently while no collector is there, and
+    connects again by itself. That the two don't trust each other is said on
+    stderr, once for each reason.
+    """
+
+    sock: ssl.SSLSocket | None
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        cafile: str | os.PathLike[str] | None = None,
+        *,
+        certfile: str | os.PathLike[str] | None = None,
+        keyfile: str | os.PathLike[str] | None = None,
+        server_hostname: str | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        if context is not None and (cafile or certfile or keyfile):
+            raise ValueError("give either context or the files it is made of")
+        if keyfile and not certfile:
+            raise ValueError("keyfile is of no use without certfile")
+        if port is None:
+            raise ValueError("a UNIX socket has no TLS; use SocketHandler")
+        super().__init__(host, port)
+        if context is None:
+            context = ssl.create_default_context(cafile=cafile)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if certfile:
+                context.load_cert_chain(certfile, keyfile)
+        self._context = context
+        self._server_hostname = server_hostname or host
+        self._process = 0
+        self._connected_at = 0.0
+        self._said: set[str] = set()
+
+    def makeSocket(self, timeout: float = 1) -> ssl.SSLSocket:  # noqa: N802 - its base's
+        """Connect and shake hands. Raises OSError."""
+        plain = super().makeSocket(timeout)
+        try:
+            connected = self._context.wrap_socket(
+                plain, server_hostname=self._server_hostname
+            )
+        except OSError as error:
+            plain.close()
+            if isinstance(error, ssl.SSLError):
+                self._say(error)
+            raise
+        self._process = os.getpid()
+        self._connected_at = time.monotonic()
+        return connected
+
+    def send(self, s: Buffer) -> None:
+        """Send a frame, over a new connection if the present one is no use."""
+        connected = self.sock
+        if connected is not None:
+            inherited = self._is_inherited()
+            if inherited or self._has_ended(connected):
+                # Without a farewell: an inherited connection is the parent's.
+                connected.close()
+                self.sock = None
+                if not inherited:
+                    self._put_off()
+        super().send(s)
+        if self.sock is None and self.retryTime is None:
+            # It was there, and could not be written to.
+            self._put_off()
+
+    def _put_off(self) -> None:
+        """Wait before connecting again, if the last connection was a short one.
+
+        Who refuses a client's certificate may do so after the handshake; there
+        must not be one for each record then.
+        """
+        if time.monotonic() - self._connected_at < self.retryStart:
+            self.retryPeriod = self.retryStart
+            self.retryTime = time.time() + self.retryPeriod
+
+    def close(self) -> None:
+        """Let the collector read what was sent, then close."""
+        self.acquire()
+        try:
+            if self.sock is not None and not self._is_inherited():
+                self._say_farewell(self.sock)
+            super().close()
+        finally:
+            self.release()
+
+    def _is_inherited(self) -> bool:
+        """Tell whether the connection is that of the process that forked this one.
+
+        Two processes that write to one stream of TLS break it for both.
+        """
+        return self._process != os.getpid()
+
+    def _has_ended(self, connected: ssl.SSLSocket) -> bool:
+        """Tell whether the collector has hung up, which a write would not notice.
+
+        Reading also takes what a server of TLS says unasked: when it is left
+        unread, the system resets the connection at its close.
+        """
+        timeout = connected.gettimeout()
+        try:
+            connected.settimeout(0)
+            return not connected.recv(1024)
+        except ssl.SSLWantReadError:
+            return False
+        except OSError as error:
+            if isinstance(error, ssl.SSLError):
+                self._say(error)
+            return True
+        finally:
+            connected.settimeout(timeout)
+
+    def _say_farewell(self, connected: ssl.SSLSocket) -> None:
+        """Tell the collector that this is the end, and wait until it has it all."""
+        try:
+            connected.settimeout(CLOSE_SECONDS)
+            connected.unwrap()
+        except (OSError, ValueError):
+            # It has hung up already, or takes its time.
+            return
+
+    def _say(self, error: ssl.SSLError) -> None:
+        """Say once that records are dropped for a reason that will not go away."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            reason = f"its certificate is not accepted: {error.verify_message}"
+        elif isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+            # It hung up, as it does at a stop.
+            return
+        else:
+            reason = (error.reason or str(error)).lower().replace("_", " ")
+        if not logging.raiseExceptions or reason in self._said or sys.stderr is None:
+            return
+        self._said.add(reason)
+        print(
+            f"{type(self).__name__}: records for {self.host}:{self.port} are dropped: "
+            f"{reason}",
+            file=sys.stderr,
+        )
