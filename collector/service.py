@@ -11,35 +11,25 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, MutableMapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from collector.addresses import Address, is_loopback
-from collector.commit_times import CommitTimes
 from collector.config import Settings
 from collector.emit.emitter import Emitter
-from collector.emit.formatter import CollectorFormatter
-from collector.emit.outputs import open_output
-from collector.errors import CollectorError, ConfigError, StoreError
+from collector.emitting import make_emitter
+from collector.errors import CollectorError, ConfigError
 from collector.http_token import read_token
 from collector.intake.listener import Listener
-from collector.intake.overflow import Overflow
 from collector.intake.peers import Hostnames
 from collector.intake.receiver import Receiver
 from collector.intake.sockets import bind, inherited, shown_address, unlink
-from collector.intake.spooler import Spooler
 from collector.listen_settings import fixed_part
 from collector.listening import Door, connection_limits, new_rules, open_doors
 from collector.loop_lag import LoopLag
 from collector.notify import Notifier
 from collector.snapshot import Parts, take_snapshot
 from collector.status import State, Status, status_line, summary
-from collector.store.backlog import Backlog
-from collector.store.checkpointer import Checkpointer
-from collector.store.indexer import Indexer
-from collector.store.spool import Spool
-from collector.store.writable import WritableDatabase
-from collector.store.writer import NoTimeLeft, Writer
+from collector.storage import Storage
 from collector.wire.decoder import Decoder
 from collector.wire.limits import DecodeLimits
 
@@ -53,9 +43,6 @@ SUMMARY_SECONDS: Final = 60.0
 
 # The part of a stop's time in which connections may still bring frames.
 DRAIN_SHARE: Final = 0.4
-
-# The part of it that is kept to spool what could not be stored, and to close.
-KEEP_SHARE: Final = 0.2
 
 # What a part of the stop may take even when all time has been used up.
 QUICK_SECONDS: Final = 0.1
@@ -111,13 +98,7 @@ class Service:
         self._notifier = Notifier(environment)
         self._stopping = asyncio.Event()
         self._forced = asyncio.Event()
-        self._backlog: Backlog | None = None
-        self._writer: Writer | None = None
-        self._writing: asyncio.Task[None] | None = None
-        self._database: WritableDatabase | None = None
-        self._overflow: Overflow | None = None
-        self._spooler: Spooler | None = None
-        self._spooling: asyncio.Task[None] | None = None
+        self._storage: Storage | None = None
         # The present one, and those of earlier settings that are not done yet.
         self._emitters: list[Emitter] = []
         self._lines_dropped = 0
@@ -131,9 +112,7 @@ class Service:
         self._state: State = "starting"
         self._started = time.time()
         self._started_at = time.monotonic()
-        self._commits = CommitTimes()
         self._loop_lag = LoopLag()
-        self._indexer: Indexer | None = None
         self._web: WebServer | None = None
         self._web_bound: list[socket.socket] = []
         self.http_addresses: list[Address] = []
@@ -190,20 +169,23 @@ class Service:
         self._bound += opened.bound
         await self._start_web()
         # 2. The store.
+        storage = None
         if settings.db:
-            await self._start_store(Path(settings.db).absolute())  # noqa: ASYNC240
+            storage = self._storage = Storage(settings)
+            await storage.open()
         # 3. The output.
         emitter = make_emitter(settings)
         self._emitters = [emitter] if emitter is not None else []
         # 4. The listener.
         self._receiver = Receiver(
             Decoder(decode_limits(settings)),
-            backlog=self._backlog,
-            writer=self._writer,
+            backlog=storage.backlog if storage else None,
+            writer=storage.writer if storage else None,
             emitter=emitter,
-            overflow=self._overflow,
+            overflow=storage.overflow if storage else None,
         )
-        await self._start_spool()
+        if storage is not None:
+            await storage.open_spool(self._receiver)
         self._listener = Listener(
             self._doors,
             receiver=self._receiver,
@@ -248,66 +230,12 @@ class Service:
         self._web = WebServer(make_app(self.snapshot, access), self._web_bound)
         await self._web.start()
 
-    async def _start_store(self, path: Path) -> None:
-        settings = self._settings
-        database = WritableDatabase(path, synchronous=settings.synchronous)
-        self._database = database
-        self._backlog = Backlog(
-            high_records=settings.queue_high_records,
-            high_bytes=settings.queue_high_bytes,
-        )
-        self._writer = Writer(
-            database,
-            self._backlog,
-            batch_records=settings.batch_records,
-            flush_interval_seconds=settings.flush_interval_seconds,
-            max_rejects=settings.max_rejects,
-        )
-        if settings.spool_max_bytes:
-            self._overflow = Overflow(max_bytes=settings.spool_max_bytes)
-            self._writer.on_fault = self._overflow.start
-        self._writer.observe_commit = self._commits.observe
-        await self._writer.open()
-        self._writing = asyncio.create_task(self._writer.run())
-        if settings.search_index:
-            self._indexer = Indexer(
-                database, backlog=self._backlog, writer=self._writer
-            )
-            self._tasks.append(asyncio.create_task(self._indexer.run()))
-        checkpointer = Checkpointer(database)
-        self._tasks.append(asyncio.create_task(checkpointer.run()))
-
-    async def _start_spool(self) -> None:
-        """Take the spool; what an earlier run left there comes first."""
-        settings, overflow = self._settings, self._overflow
-        if overflow is None:
-            return
-        assert self._receiver is not None
-        assert self._backlog is not None
-        assert self._writer is not None
-        assert self._database is not None
-        path = self._database.path
-        spool = Spool(
-            Path(settings.spool or f"{path}-spool").absolute(),  # noqa: ASYNC240
-            max_bytes=settings.spool_max_bytes,
-            reserve_bytes=settings.spool_reserve_bytes,
-        )
-        self._spooler = Spooler(
-            spool,
-            overflow,
-            receiver=self._receiver,
-            backlog=self._backlog,
-            writer=self._writer,
-            sync_seconds=settings.spool_sync_seconds,
-        )
-        await self._spooler.open()
-        self._spooling = asyncio.create_task(self._spooler.run())
-
     async def _until_stopped(self) -> None:
         """Wait for `stop`, or for the store to fail."""
         stopping = asyncio.create_task(self._stopping.wait())
         waited: set[asyncio.Task[Any]] = {stopping}
-        waited.update(t for t in (self._writing, self._spooling) if t is not None)
+        if self._storage is not None:
+            waited |= self._storage.running
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
 
@@ -325,15 +253,19 @@ class Service:
             unlink(bound)
         if self._web is not None:
             self._web.stop()
-        if self._backlog is not None and self._writing and self._writing.done():
-            # Nobody takes from it any more: those who wait for room shed.
-            self._backlog.close()
+        if self._storage is not None:
+            self._storage.stopping()
         if self._listener is not None:
             await self._listener.stop(seconds * DRAIN_SHARE)
         for bound in self._bound:
             bound.close()
         # 2. Write what waits; what can't be written stays in the spool.
-        failure = await self._finish_writing(deadline)
+        failure = None
+        if self._storage is not None:
+            failure = await self._storage.finish(deadline, self._end_connections)
+        if self._receiver is not None and self._receiver.shed_total:
+            shed = self._receiver.shed_total.total()
+            log.warning("%d records were shed since the start", shed)
         # 3. Show what waits.
         unshown = 0
         for emitter in self._emitters:
@@ -348,62 +280,16 @@ class Service:
         if failure is not None:
             raise failure
 
-    async def _finish_writing(self, deadline: float) -> StoreError | None:
-        """Write all that was received and close the store.
-
-        Returns what is to be told of a failure.
-        """
-        if self._backlog is None or self._writer is None or self._writing is None:
-            return None
-        loop = asyncio.get_running_loop()
-        deadline -= KEEP_SHARE * self._settings.stop_timeout_seconds
-        if self._spooler is not None and self._spooling is not None:
-            if not self._writing.done():
-                await self._spooler.drain(max(0.0, deadline - loop.time()))
-            self._spooler.stop()
-            await asyncio.wait({self._spooling})
-        self._backlog.close()
-        left = max(0.0, deadline - loop.time())
-        done, _ = await asyncio.wait({self._writing}, timeout=left)
-        if not done:
-            self._writer.give_up(leave_rest=self._spooler is not None)
-            await asyncio.wait({self._writing})
+    async def _end_connections(self) -> None:
         if self._listener is not None:
             await self._listener.wait_closed(QUICK_SECONDS)
-        error = failure_of(self._writing, "writer")
-        if self._spooling is not None:
-            error = error or failure_of(self._spooling, "spooler")
-        lost = await self._keep_rest()
-        if self._database is not None:
-            await self._database.finish()
-        if self._receiver is not None and self._receiver.shed_total:
-            shed = self._receiver.shed_total.total()
-            log.warning("%d records were shed since the start", shed)
-        if lost:
-            log.error("%d records could not be kept, and are lost", lost)
-            return error
-        # Records that are safe are no failure.
-        return None if isinstance(error, NoTimeLeft) else error
-
-    async def _keep_rest(self) -> int:
-        """Spool what could not be stored; return how many records are lost."""
-        assert self._backlog is not None
-        rest = self._backlog.take(self._backlog.waiting_records).records
-        if self._spooler is None:
-            return len(rest)
-        waiting = len(rest) + self._spooler.waiting_records
-        if not await self._spooler.finish(rest):
-            return waiting
-        if waiting:
-            log.warning("%d records wait in the spool for the next start", waiting)
-        return 0
 
     async def _unless_forced(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         forced = asyncio.create_task(self._forced.wait())
         await asyncio.wait({task, forced}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            waiting = self._backlog.waiting_records if self._backlog else 0
+            waiting = self._storage.backlog.waiting_records if self._storage else 0
             raise StopForced(f"stopped at once; {waiting} records were not stored")
         forced.cancel()
         await task
@@ -460,12 +346,8 @@ class Service:
             gate.rules = changed
         if settings.resolve_hostnames != self._settings.resolve_hostnames:
             self._listener.hostnames = Hostnames(resolve=settings.resolve_hostnames)
-        if self._writer is not None:
-            self._writer.batch_records = settings.batch_records
-            self._writer.flush_interval_seconds = settings.flush_interval_seconds
-            self._writer.max_rejects = settings.max_rejects
-        if self._spooler is not None:
-            self._spooler.sync_seconds = settings.spool_sync_seconds
+        if self._storage is not None:
+            self._storage.change(settings)
         self._settings = settings
 
     def snapshot(self) -> Status:
@@ -475,18 +357,12 @@ class Service:
                 state=self._state,
                 started=self._started,
                 started_at=self._started_at,
-                database=self._database,
-                overflow=self._overflow,
-                spooler=self._spooler,
+                storage=self._storage,
                 receiver=self._receiver,
                 listener=self._listener,
-                backlog=self._backlog,
-                writer=self._writer,
-                indexer=self._indexer,
                 emitters=self._emitters,
                 emitted_before=self._lines_emitted,
                 dropped_before=self._lines_dropped,
-                commits=self._commits,
                 loop_lag=self._loop_lag,
             )
         )
@@ -510,55 +386,9 @@ class Service:
         """Give signs of life while this loop runs and the writer gets on."""
         interval = self._notifier.watchdog_seconds
         while True:
-            if not any(
-                part is not None and part.is_hung(interval)
-                for part in (self._writer, self._spooler)
-            ):
+            if self._storage is None or not self._storage.is_hung(interval):
                 self._notifier.send("WATCHDOG=1")
             await asyncio.sleep(interval / 3)
-
-
-def failure_of(task: asyncio.Task[None], name: str) -> StoreError | None:
-    """Return why a part of the store has ended; None if as it was asked."""
-    error = task.exception()
-    if error is None or isinstance(error, StoreError):
-        return error
-    log.error("the %s failed", name, exc_info=error)
-    return StoreError(f"the {name} failed: {error!r}")
-
-
-def make_emitter(settings: Settings) -> Emitter | None:
-    """Make and start the emitter that the settings ask for; None for "none".
-
-    Raises ConfigError when the output can't be opened.
-    """
-    try:
-        formatter = CollectorFormatter(
-            settings.format,
-            settings.datefmt,
-            logname=settings.logname,
-            show_extra=settings.emit_extra,
-        )
-    except ValueError as error:
-        raise ConfigError("format", f"no format of logging: {error}") from None
-    output = open_output(
-        settings.emit,
-        formatter,
-        logname=settings.logname or None,
-        logging_config=settings.logging,
-        rotate_bytes=settings.emit_rotate_bytes,
-        rotate_when=settings.emit_rotate_when,
-        rotate_keep=settings.emit_rotate_keep,
-    )
-    if output is None:
-        return None
-    emitter = Emitter(
-        output,
-        levelno=settings.emit_levelno(),
-        queue_records=settings.emit_queue_records,
-    )
-    emitter.start()
-    return emitter
 
 
 def decode_limits(settings: Settings) -> DecodeLimits:

@@ -9,18 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from collector import __version__
-from collector.commit_times import CommitTimes
 from collector.emit.emitter import Emitter
 from collector.intake.listener import Listener
-from collector.intake.overflow import Overflow
 from collector.intake.receiver import Receiver
-from collector.intake.spooler import Spooler
 from collector.loop_lag import LoopLag
-from collector.status import Problem, State, Status
-from collector.store.backlog import Backlog
-from collector.store.indexer import Indexer
-from collector.store.writable import WritableDatabase
-from collector.store.writer import Writer
+from collector.status import Distribution, Problem, State, Status
+from collector.storage import Storage
 
 # A call of a disk that takes longer is a problem, whatever holds it up.
 SLOW_COMMIT_SECONDS: Final = 10.0
@@ -38,28 +32,25 @@ class Parts:
     # By the wall clock, and by the monotonic one.
     started: float
     started_at: float
-    database: WritableDatabase | None
+    storage: Storage | None
     receiver: Receiver | None
     listener: Listener | None
-    backlog: Backlog | None
-    writer: Writer | None
-    indexer: Indexer | None
-    overflow: Overflow | None
-    spooler: Spooler | None
     # Those in use, and what earlier ones had counted.
     emitters: Sequence[Emitter]
     emitted_before: int
     dropped_before: int
-    commits: CommitTimes
     loop_lag: LoopLag
 
 
 def take_snapshot(parts: Parts) -> Status:
     """Return the Status; asks the file system for sizes, and nothing else."""
-    receiver, listener, writer = parts.receiver, parts.listener, parts.writer
-    overflow, spooler = parts.overflow, parts.spooler
+    receiver, listener, storage = parts.receiver, parts.listener, parts.storage
+    writer = storage.writer if storage else None
+    indexer = storage.indexer if storage else None
+    overflow = storage.overflow if storage else None
+    spooler = storage.spooler if storage else None
     names = receiver.refused_globals if receiver else None
-    path = str(parts.database.path) if parts.database else ""
+    path = str(storage.database.path) if storage else ""
     return Status(
         state=parts.state,
         problems=find_problems(
@@ -89,17 +80,17 @@ def take_snapshot(parts: Parts) -> Status:
         spilled_total=overflow.spilled_total if overflow else 0,
         spool_records=spooler.waiting_records if spooler else 0,
         spool_bytes=overflow.spool_bytes if overflow else 0,
-        waiting_records=parts.backlog.waiting_records if parts.backlog else 0,
-        waiting_bytes=parts.backlog.waiting_bytes if parts.backlog else 0,
+        waiting_records=storage.backlog.waiting_records if storage else 0,
+        waiting_bytes=storage.backlog.waiting_bytes if storage else 0,
         database=path,
         stored_total=writer.stored_total if writer else 0,
         refused_by_sqlite_total=writer.refused_total if writer else 0,
-        replaced_total=parts.database.generation if parts.database else 0,
+        replaced_total=storage.database.generation if storage else 0,
         database_bytes=_size(path) if path else 0,
         wal_bytes=_size(f"{path}-wal") if path else 0,
-        commits=parts.commits.distribution(),
-        last_commit_age_seconds=parts.commits.last_age_seconds,
-        index_lag_records=parts.indexer.lag_records if parts.indexer else 0,
+        commits=storage.commits.distribution() if storage else Distribution(),
+        last_commit_age_seconds=storage.commits.last_age_seconds if storage else None,
+        index_lag_records=indexer.lag_records if indexer else 0,
         emitted_total=parts.emitted_before
         + sum(emitter.emitted_total for emitter in parts.emitters),
         lines_dropped_total=parts.dropped_before

@@ -19,14 +19,10 @@ ALLOWED = {
     "status": set(),
     "loop_lag": set(),
     "commit_times": {"status"},
-    "snapshot": {
-        "status",
-        "commit_times",
-        "loop_lag",
-        "emit",
-        "intake",
-        "store",
-    },
+    "config_toml": {"config", "listen_settings"},
+    "emitting": {"config", "emit", "errors"},
+    "storage": {"config", "commit_times", "intake", "store", "errors"},
+    "snapshot": {"status", "storage", "loop_lag", "emit", "intake"},
     "web": {"status", "addresses", "errors"},
     "wire": {"errors"},
     "storable": set(),
@@ -47,6 +43,8 @@ ALLOWED = {
     "config": {"errors", "addresses", "formats", "http_token", "listen_settings"},
     "listening": {"intake", "config", "listen_settings", "addresses"},
     "service": {
+        "emitting",
+        "storage",
         "listening",
         "listen_settings",
         "wire",
@@ -69,6 +67,7 @@ ALLOWED = {
     # Applications pay only for what they use, so all within functions.
     "client": {"service", "config", "loops", "errors", "addresses"},
     "cli": {
+        "config_toml",
         "service",
         "store",
         "query",

@@ -11,11 +11,11 @@ from collector.addresses import TcpAddress, UnixAddress
 from collector.config import (
     GROUPS,
     Settings,
-    as_toml,
     descriptions,
     load_settings,
     parse_level,
 )
+from collector.config_toml import as_toml
 from collector.errors import ConfigError
 
 KEYS = [field.name for field in msgspec.structs.fields(Settings)]

@@ -10,7 +10,8 @@ import pytest
 
 from collector import ServerContext
 from collector.cli.main import COMMANDS
-from collector.config import Settings, as_toml
+from collector.config import Settings
+from collector.config_toml import as_toml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

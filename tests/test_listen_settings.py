@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from collector.addresses import TcpAddress, UnixAddress
-from collector.config import Settings, as_toml, load_settings
+from collector.config import Settings, load_settings
+from collector.config_toml import as_toml
 from collector.errors import ConfigError
 from collector.listen_settings import (
     ListenTable,

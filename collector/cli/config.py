@@ -10,7 +10,8 @@ import click
 import msgspec
 
 from collector.cli.settings_options import given, settings_file, settings_options
-from collector.config import SECRETS, Settings, as_toml, load_settings
+from collector.config import SECRETS, Settings, load_settings
+from collector.config_toml import as_toml
 
 
 @click.group()
