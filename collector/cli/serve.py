@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 import click
 
 from collector.cli.main import exit_status
+from collector.cli.own_messages import OwnMessages, log_to
 from collector.cli.settings_options import given, settings_file, settings_options
 from collector.config import Settings, load_settings
 from collector.errors import CollectorError
@@ -34,17 +35,6 @@ GC_THRESHOLDS: Final = (50_000, 20, 100)
 # SQLite's thread needs the interpreter between two statements: with Python's
 # own 5 ms it would spend more time waiting for its turn than writing.
 SWITCH_SECONDS: Final = 0.001
-
-
-class OwnFormatter(logging.Formatter):
-    """Formats the daemon's own messages: plain, warnings and worse marked."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the message, with its level in front where that matters."""
-        text = super().format(record)
-        if record.levelno > logging.INFO:
-            return f"{record.levelname.lower()}: {text}"
-        return text
 
 
 @click.command()
@@ -72,14 +62,16 @@ def command(config_file: Path | None, **flags: Any) -> None:
         )
 
     settings = load()
-    _log_to_stderr()
+    messages = log_to(sys.stderr)
     _raise_descriptor_limit()
     gc.set_threshold(*GC_THRESHOLDS)
     sys.setswitchinterval(SWITCH_SECONDS)
-    sys.exit(_run(settings, load))
+    sys.exit(_run(settings, load, messages))
 
 
-def _run(settings: Settings, load: Callable[[], Settings]) -> int:
+def _run(
+    settings: Settings, load: Callable[[], Settings], messages: OwnMessages
+) -> int:
     """Run the service and return the exit status."""
 
     async def serve() -> int:
@@ -92,7 +84,7 @@ def _run(settings: Settings, load: Callable[[], Settings]) -> int:
             log.error("%s", error)
             _exit_now(EXIT_FORCED)
         except CollectorError as error:
-            click.echo(f"logcollector: {error}", err=True)
+            messages.say(f"logcollector: {error}")
             status = exit_status(error)
         if service.output_is_blocked or service.is_looking_up:
             # Ending the usual way would wait for threads that may be stuck.
@@ -124,15 +116,6 @@ def _say_ready(service: Service, settings: Settings) -> None:
         log.info("listening on %s", address)
     for address in service.http_addresses:
         log.info("health and metrics at http://%s", address)
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OwnFormatter())
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    # With `emit = "logging"` the root logger belongs to the records.
-    log.propagate = False
 
 
 def _raise_descriptor_limit() -> None:
