@@ -8,6 +8,7 @@ import logging
 from typing import Final, Protocol
 
 from collector.errors import ProtocolError
+from collector.intake.parting import draw_held_back, take_rest
 from collector.intake.rates import PeerRates
 from collector.intake.receiver import Receiver
 from collector.store.waiting import wait_for_room as wait_for_backlog
@@ -215,7 +216,10 @@ class Connection:
         while (self._waiting or seen != self._frames) and loop.time() < deadline:
             seen = self._frames
             await asyncio.sleep(min(QUIET_SECONDS, max(0.0, deadline - loop.time())))
+        await draw_held_back(self._writer.transport)
         self._draining = True
+        if rest := take_rest(self._writer.transport):
+            self._reader.feed_data(rest)
         self._writer.transport.abort()
 
     def _reject_partial(self, partial: bytes) -> None:

@@ -126,6 +126,7 @@ def intern_values(
 ) -> dict[tuple[Any, ...], int]:
     """Store values that are new in `table`; return the ids of all of them."""
     names = ",".join(columns)
+    selected = ",".join(f"t.{column}" for column in ("id", *columns))
     one_row = f"({','.join('?' * len(columns))})"
     found: dict[tuple[Any, ...], int] = {}
     left = list(values)
@@ -136,8 +137,12 @@ def intern_values(
         connection.execute(
             f"INSERT OR IGNORE INTO {table} ({names}) VALUES {rows}", flat
         )
+        # A join in this order looks each up in the index; for (...) IN (VALUES ...)
+        # SQLite goes through the whole table.
         ids = connection.execute(
-            f"SELECT id, {names} FROM {table} WHERE ({names}) IN (VALUES {rows})", flat
+            f"WITH wanted({names}) AS (VALUES {rows}) SELECT {selected} "
+            f"FROM wanted CROSS JOIN {table} AS t USING ({names})",
+            flat,
         )
         found.update((tuple(row[1:]), row[0]) for row in ids)
     return found
