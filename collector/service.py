@@ -255,14 +255,20 @@ class Service:
             self._web.stop()
         if self._storage is not None:
             self._storage.stopping()
+        if self._receiver is not None and self._storage and self._storage.has_failed:
+            self._receiver.stopping = True
         if self._listener is not None:
             await self._listener.stop(seconds * DRAIN_SHARE)
+        if self._receiver is not None and self._listener is not None:
+            # Those who still wait for room have what they read spooled.
+            self._receiver.stopping = True
+            await self._listener.wait_closed(QUICK_SECONDS)
         for bound in self._bound:
             bound.close()
         # 2. Write what waits; what can't be written stays in the spool.
         failure = None
         if self._storage is not None:
-            failure = await self._storage.finish(deadline, self._end_connections)
+            failure = await self._storage.finish(deadline)
         if self._receiver is not None and self._receiver.shed_total:
             shed = self._receiver.shed_total.total()
             log.warning("%d records were shed since the start", shed)
@@ -279,10 +285,6 @@ class Service:
             log.warning("%d lines were not written before the stop", unshown)
         if failure is not None:
             raise failure
-
-    async def _end_connections(self) -> None:
-        if self._listener is not None:
-            await self._listener.wait_closed(QUICK_SECONDS)
 
     async def _unless_forced(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -74,6 +73,11 @@ class Storage:
         """The tasks whose end, unasked, is a failure."""
         return {task for task in (self._writing, self._spooling) if task is not None}
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing is written any more."""
+        return self._writing is not None and self._writing.done()
+
     def is_hung(self, seconds: float) -> bool:
         """Tell whether one call of a disk has been going on for so long."""
         return self.writer.is_hung(seconds) or (
@@ -125,18 +129,11 @@ class Storage:
         """Leave all time to what has to be written."""
         for task in self._helping:
             task.cancel()
-        if self._writing is not None and self._writing.done():
-            # Nobody takes from it any more: those who wait for room go on.
-            self.backlog.close()
 
-    async def finish(
-        self, deadline: float, end_connections: Callable[[], Awaitable[None]]
-    ) -> StoreError | None:
+    async def finish(self, deadline: float) -> StoreError | None:
         """Write all that was received, or spool it, and close the files.
 
-        `deadline` is in the loop's time. `end_connections` is awaited once
-        nobody has to wait for room any more. Returns what is to be told of a
-        failure.
+        `deadline` is in the loop's time. Returns what is to be told of a failure.
         """
         if self._writing is None:
             return None
@@ -153,7 +150,6 @@ class Storage:
         if not done:
             self.writer.give_up(leave_rest=self.spooler is not None)
             await asyncio.wait({self._writing})
-        await end_connections()
         error = _failure(self._writing, "writer")
         if self._spooling is not None:
             error = error or _failure(self._spooling, "spooler")

@@ -63,6 +63,8 @@ class Receiver:
         self._timer = timer
         self._episode: Episode | None = None
         self._said_reject = -math.inf
+        # Set at a stop: what has no room goes to the spool at once.
+        self.stopping = False
         # Replaced at a reload.
         self.decoder = decoder
         self.emitter = emitter
@@ -97,7 +99,7 @@ class Receiver:
             and self.is_full
             and not writer.stalled
             and not writer.is_hung(PATIENCE_SECONDS)
-            and not backlog.closing
+            and not self.stopping
         )
 
     def receive(self, payload: bytes, peer: str, hostname: str) -> None:

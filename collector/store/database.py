@@ -15,6 +15,7 @@ import aiosqlite
 from collector.errors import DamagedDatabase, SchemaTooNew, StoreError
 from collector.store.failures import Failure, classify
 from collector.store.schema import (
+    ABOUT,
     APPLICATION_ID,
     MIGRATIONS,
     SCHEMA_VERSION,
@@ -32,9 +33,8 @@ SIBLING_SUFFIXES: Final = ("-wal", "-shm", "-journal")
 # Of SQLite's file format: https://www.sqlite.org/fileformat.html
 HEADER_BYTES: Final = 100
 
-# Where and by what a schema of ours is known, whatever pages are lost.
-SCHEMA_WITHIN_BYTES: Final = 1024 * 1024
-OWN_TABLES: Final = ("call_sites", "level_rollups", "writer_state")
+# Where a file of ours has ABOUT: it is written before any records.
+ABOUT_WITHIN_BYTES: Final = 1024 * 1024
 
 # How long SQLite itself waits for another process's lock, in each statement of
 # a batch; the writer goes on trying after that.
@@ -181,15 +181,13 @@ def is_ours(path: Path) -> bool:
     """Tell whether a file that SQLite can't read was a database of ours.
 
     It was when our mark is where SQLite has it, or when its header is nothing
-    but zeros, as a disk may leave it, and our schema stands behind it.
+    but zeros, as a disk may leave it, and our text stands behind it.
     """
     try:
         with path.open("rb") as file:
-            start = file.read(SCHEMA_WITHIN_BYTES)
+            start = file.read(ABOUT_WITHIN_BYTES)
     except OSError:
         return False
     if start[68:72] == APPLICATION_ID.to_bytes(4, "big"):
         return True
-    return not any(start[:HEADER_BYTES]) and any(
-        f"CREATE TABLE {table}".encode() in start for table in OWN_TABLES
-    )
+    return not any(start[:HEADER_BYTES]) and ABOUT.encode() in start

@@ -143,6 +143,9 @@ CREATE TABLE search_state (
 INSERT INTO search_state VALUES (1, 0);
 """
 
+# Tells whose file it is also when its first page, with APPLICATION_ID, is lost.
+ABOUT: Final = "a database of logcollector"
+
 # The number of the last batch that was stored, so that one whose COMMIT failed
 # is not stored twice; and up to where the frames of the spool are in this
 # database (see spool.py).
@@ -151,16 +154,17 @@ CREATE TABLE writer_state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     batch INTEGER NOT NULL,
     spool_segment INTEGER NOT NULL,
-    spool_offset INTEGER NOT NULL
+    spool_offset INTEGER NOT NULL,
+    about TEXT NOT NULL
 ) {strict};
 
-INSERT INTO writer_state VALUES (1, 0, 0, 0);
+INSERT INTO writer_state VALUES (1, 0, 0, 0, '{about}');
 """
 
 MIGRATIONS: Final = (
     Migration(1, _FIRST),
     Migration(2, ";".join((_SECOND, *roll_up_sql("0"), ""))),
-    Migration(3, _THIRD),
+    Migration(3, _THIRD.replace("{about}", ABOUT)),
 )
 
 SCHEMA_VERSION: Final = MIGRATIONS[-1].number

@@ -20,7 +20,7 @@ from collector.store.failures import Failure, classify, is_input_output
 from collector.store.inserter import Inserter
 from collector.store.rejects import Reject, make_reject
 from collector.store.waiting import wait_for_batch
-from collector.store.writable import WritableDatabase
+from collector.store.writable import WritableDatabase, checkpoint
 
 log = logging.getLogger("logcollector")
 
@@ -93,6 +93,8 @@ class Writer:
         self.on_fault: Callable[[str], None] | None = None
         self._stalled_since = 0.0
         self._failed_reads_and_writes = 0
+        # Whether a sync failed, and none was seen to work since.
+        self._is_doubtful = False
         # Whether the last batch was as large as batches get.
         self.is_loaded = False
 
@@ -165,10 +167,9 @@ class Writer:
         pause = FIRST_PAUSE_SECONDS
         self._batch_number += 1
         job = partial(
-            self._inserter.store,
+            self._insert,
             batch=batch,
             number=self._batch_number,
-            max_rejects=self.max_rejects,
         )
         while True:
             self._writing_since = begun = time.monotonic()
@@ -208,6 +209,19 @@ class Writer:
                 time.monotonic() - self._stalled_since,
             )
 
+    def _insert(
+        self, connection: sqlite3.Connection, *, batch: Batch, number: int
+    ) -> None:
+        """Store a batch, in SQLite's thread."""
+        if self._is_doubtful:
+            # What SQLite finds in the log after a failed sync need not be on
+            # the disk. This syncs all of it, or fails.
+            checkpoint(connection)
+            self._is_doubtful = False
+        self._inserter.store(
+            connection, batch=batch, number=number, max_rejects=self.max_rejects
+        )
+
     async def _replace_database(self, error: Exception, records: int) -> None:
         try:
             await self._database.replace(error)
@@ -224,6 +238,7 @@ class Writer:
             # After a failed sync nobody knows what is in the file: SQLite finds
             # out when it opens it anew.
             await self._database.close()
+            self._is_doubtful = True
             self.unsure_batch = (self._batch_number, records)
         # A full disk is not always said to be full.
         if is_input_output(error) and has_space(self._path):
