@@ -187,15 +187,20 @@ def normalise(
 
 
 def attributes_of(record: Record) -> dict[str, object]:
-    """Return what `normalise` makes the same record of, as far as it came sound.
+    """Return what `normalise` makes the same record of.
 
-    When it was received and from whom is not among it.
+    When it was received and from whom is not among it. Names that escapes made
+    longer than they may be are cut; extra attributes that have been cut off may
+    be cut off a little earlier.
     """
     attributes: dict[str, object] = {
         name: getattr(record, name)
         for name in RECORD_FIELDS
         if name not in ("started", "received", "peer", "extra")
     }
+    if not record.started and not record.relativeCreated:
+        # It was not told, or is 0.0 by itself.
+        del attributes["relativeCreated"]
     if record.extra is not None:
         attributes.update(msgspec.json.decode(record.extra))
     return attributes
@@ -305,7 +310,10 @@ class _Normaliser:
     def _bounded(self, attribute: str, max_chars: int) -> str:
         value = self._attributes.get(attribute)
         if isinstance(value, str):
-            if len(value) > max_chars:
+            # What attributes_of tells has been cut before, and that was noted.
+            if len(value) > max_chars and (
+                len(value) > max_chars + len(CUT) or not value.endswith(CUT)
+            ):
                 self._note(attribute, value)
                 value = value[:max_chars] + CUT
             return clean(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import Final
 
 from collector.store.segments import encoded
@@ -22,7 +23,8 @@ class Overflow:
     """
 
     def __init__(self, *, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self._max_bytes: float = max_bytes
+        self._max_pending_bytes: float = PENDING_BYTES
         self.active = False
         # Encoded, in order.
         self.pending: list[bytes] = []
@@ -54,6 +56,11 @@ class Overflow:
         """Let frames go to the backlog again."""
         self.active = False
 
+    def lift_bounds(self) -> None:
+        """Take whatever comes from now on: the last word of a stop."""
+        self._is_over = False
+        self._max_bytes = self._max_pending_bytes = math.inf
+
     def put(self, payload: bytes, received: float, peer: str, hostname: str) -> bool:
         """Take a frame; tell False when there is no room for it."""
         if self._is_over and self.is_full:
@@ -61,7 +68,7 @@ class Overflow:
         frame = encoded(payload, received, peer, hostname)
         pending_bytes = self.pending_bytes + len(frame)
         if (
-            pending_bytes > PENDING_BYTES
+            pending_bytes > self._max_pending_bytes
             or self.spool_bytes + pending_bytes > self._max_bytes
         ):
             self._is_over = True

@@ -172,11 +172,15 @@ class Receiver:
         self.shed_total[reason] += count
         count_peer(self.shed_by_peer_total, peer, count)
 
+    def lose(self, reason: str, count: int) -> None:
+        """Count frames that had been taken, and can't be stored any more."""
+        self.shed_total[reason] += count
+
     def _shed(self, peer: str, reason: str) -> None:
         self.shed_total[reason] += 1
         count_peer(self.shed_by_peer_total, peer)
         if self._episode is None:
-            self._episode = Episode(self._clock())
+            self._episode = Episode(self._timer())
         self._episode.count(peer)
 
     @property
@@ -189,7 +193,8 @@ class Receiver:
         if self._episode is not None:
             episode, self._episode = self._episode, None
             own = socket.gethostname()
-            self.receive(episode.ended(self._clock()), OWN_PEER, own)
+            told = episode.ended(self._timer(), created=self._clock())
+            self.receive(told, OWN_PEER, own)
 
     def reject(self, payload: bytes, *, peer: str, reason: str, detail: str) -> None:
         """Count a frame that never became a payload, and keep its beginning."""

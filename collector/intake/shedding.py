@@ -17,7 +17,10 @@ TOLD_PEERS: Final = 20
 
 
 class Episode:
-    """A time in which records were shed, because nothing could take them."""
+    """A time in which records were shed, because nothing could take them.
+
+    `began` and the end are in seconds of a clock that nobody sets.
+    """
 
     def __init__(self, began: float) -> None:
         self._began = began
@@ -28,13 +31,13 @@ class Episode:
         """Count one record that was shed."""
         count_peer(self._by_peer, peer)
 
-    def ended(self, now: float) -> bytes:
+    def ended(self, at: float, *, created: float) -> bytes:
         """Say that it is over; return a record of it, as a payload.
 
-        `now` and the begin are epoch seconds.
+        `created` is the epoch second of the record.
         """
         total = self._by_peer.total()
-        seconds = max(0.0, round(now - self._began, 3))
+        seconds = round(at - self._began, 3)
         message = f"{total} records were shed in {seconds:.1f} s, as there was no room"
         log.warning("%s; there is room again", message)
         return json.dumps(
@@ -43,7 +46,7 @@ class Episode:
                 "levelname": "WARNING",
                 "levelno": logging.WARNING,
                 "msg": message,
-                "created": now,
+                "created": created,
                 "process": os.getpid(),
                 "shed": total,
                 "seconds": seconds,

@@ -74,6 +74,8 @@ class Spooler:
         self._spilled_before = 0
         # What keeps it from writing; "" while nothing does.
         self.fault = ""
+        # What was said of it last.
+        self._said = ""
 
     @property
     def waiting_records(self) -> int:
@@ -144,6 +146,11 @@ class Spooler:
         ):
             # Nothing came between: no await since the last look.
             self._overflow.stop()
+            lost = self.waiting_records
+            if lost:
+                # It was said what of the spool is damaged.
+                self._replayed_total += lost
+                self._receiver.lose("spool_damaged", lost)
             log.info("the spool is read: records go to the database again")
         return appended or replayed
 
@@ -170,6 +177,8 @@ class Spooler:
         """Give the backlog what it has room for, from the front of the spool."""
         if self._writer.stalled or self._backlog.is_full:
             return False
+        if not self._spool.is_open:
+            return await self._take_back_refused()
         if not self._is_positioned and not await self._find_position():
             return False
         if not self._frames and not self._spool.is_read:
@@ -178,11 +187,7 @@ class Spooler:
         if frames:
             await self._take_back()
             return True
-        if self._overflow.pending and self.fault and self._spool.is_read:
-            # The disk of the spool is full, the database works.
-            await self._take_back_pending()
-            return True
-        return False
+        return self._spool.is_read and await self._take_back_refused()
 
     async def _take_back(self) -> None:
         receiver, backlog, overflow = self._receiver, self._backlog, self._overflow
@@ -204,19 +209,23 @@ class Spooler:
                     self._replayed_total += 1
             await asyncio.sleep(0)
 
-    async def _take_back_pending(self) -> None:
-        frames = self._overflow.take_pending()
-        count = 0
-        while count < len(frames) and not self._backlog.is_full:
-            for frame, _ in decoded(frames[count]).frames:
+    async def _take_back_refused(self) -> bool:
+        """Give the backlog what the spool's disk refuses, if the database works."""
+        overflow, backlog = self._overflow, self._backlog
+        if not self.fault or not overflow.pending:
+            return False
+        while overflow.pending and not backlog.is_full:
+            frames = overflow.take_pending()
+            turn = frames[:LEAST_A_TURN]
+            overflow.put_back(frames[LEAST_A_TURN:])
+            for frame, _ in decoded(b"".join(turn)).frames:
                 self._receiver.take_back(
                     frame.payload, frame.received, frame.peer, frame.hostname
                 )
-            count += 1
-        self._overflow.put_back(frames[count:])
-        self._overflow.appended(frames[:count], self._spool.size_bytes)
-        self._replayed_total += count
-        await asyncio.sleep(0)
+            overflow.appended(turn, self._spool.size_bytes)
+            self._replayed_total += len(turn)
+            await asyncio.sleep(0)
+        return True
 
     async def _find_position(self) -> bool:
         """Ask the database how far it has the spool; tell if it answered."""
@@ -224,8 +233,18 @@ class Spooler:
         if not await writer.find_state():
             return False
         position, batch = Position(*writer.spool_position), writer.found_batch
-        await self._in_thread(lambda: self._spool.skip_to(position, batch))
-        self._is_positioned = True
+
+        def skip() -> bool:
+            self._spool.skip_to(position, batch)
+            return True
+
+        self._is_positioned = await self._in_thread(skip) or False
+        if not self._is_positioned:
+            return False
+        if self._spool.stored > position:
+            # Told by the batch, which may be another one soon.
+            self._backlog.mark(*self._spool.stored)
+        await self._forget()
         return True
 
     async def _forget(self) -> None:
@@ -263,6 +282,10 @@ class Spooler:
         `records` were given to the backlog and never stored. After `run` has
         ended. Returns False if the file system would not take all of it.
         """
+        if self._receiver.is_shedding and self._overflow.active:
+            # What tells of a loss is not to be lost for want of room.
+            self._overflow.lift_bounds()
+            self._receiver.end_shedding()
         pending = self._overflow.take_pending()
         read = [
             encoded(frame.payload, frame.received, frame.peer, frame.hostname)
@@ -274,10 +297,13 @@ class Spooler:
             if not self._spool.is_open:
                 self._spool.open()
             self._spool.release_reserve()
+            frames = [_as_frame(record) for record in records]
+            if frames and not self._is_positioned:
+                # Nothing has been read, so nobody knows what stands before them.
+                self._spool.append(frames)
             if pending:
                 self._spool.append(pending)
-            if records or read:
-                frames = [_as_frame(record) for record in records]
+            if self._is_positioned and (frames or read):
                 self._spool.put_first(frames[:count], batch, frames[count:] + read)
 
         kept = not (pending or records or read) or await self._attempt(keep)
@@ -304,13 +330,17 @@ class Spooler:
         return True
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result | None:
-        """Do something with the files; None for what they refuse, as said before."""
+        """Do something with the files; None where they refuse, which is said once."""
         try:
-            return await self._timed(work)
+            done = await self._timed(work)
         except OSError as error:
-            log.warning("%s: %s", self._spool.folder, error)
+            if str(error) != self._said:
+                log.warning("%s: %s; trying again", self._spool.folder, error)
+            self._said = str(error)
             await asyncio.sleep(RETRY_SECONDS)
             return None
+        self._said = ""
+        return done
 
     async def _timed(self, work: Callable[[], Result]) -> Result:
         self._working_since = time.monotonic()

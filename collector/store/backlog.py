@@ -33,6 +33,9 @@ class Batch:
         self.size_bytes: Final = size_bytes
         self.position: Final = position
 
+    def __bool__(self) -> bool:
+        return bool(self.records or self.rejects or self.position)
+
 
 @final
 class Backlog:

@@ -14,9 +14,8 @@ import fcntl
 import logging
 import os
 import re
+import secrets
 import stat
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,9 +38,15 @@ SEGMENTS_OF_BOUND: Final = 8
 # How much is read at once, if no single frame is longer.
 READ_BYTES: Final = 2 * 1024 * 1024
 
-# Segments are numbered by the second in which they began, with room between
-# for what was in memory at a stop, which belongs before them.
-NUMBER_STEP: Final = 1000
+# The number of a segment: which spool it is of, at random; its count in that; and
+# room for what was in memory at a stop, which belongs before it. So a database
+# that knows another spool, or another folder here before, says nothing of it.
+LINEAGE_BITS: Final = 24
+COUNT_BITS: Final = 38
+NUMBER_STEP: Final = 4096
+
+# After so many attempts a segment that can't be read is given up.
+MAX_FAILED_READS: Final = 20
 
 RESERVE_NAME: Final = "reserve"
 DAMAGED_SUFFIX: Final = ".damaged"
@@ -49,7 +54,7 @@ DAMAGED_SUFFIX: Final = ".damaged"
 # complete, while those that it stands for may still be there.
 UNFINISHED_SUFFIX: Final = ".unfinished"
 FIRST_SUFFIX: Final = ".first"
-_SEGMENT_NAME: Final = re.compile(r"(\d{13})\.frames(\.unfinished|\.first|)")
+_SEGMENT_NAME: Final = re.compile(r"(\d{19})\.frames(\.unfinished|\.first|)")
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PASSING: Final = _FULL | {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -78,14 +83,14 @@ class Spool:
         *,
         max_bytes: int,
         reserve_bytes: int,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.folder: Final = folder
         self.max_bytes: Final = max_bytes
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_OF_BOUND)
         self._reserve_bytes = reserve_bytes
-        self._clock = clock
         self._folder: int | None = None
+        # The least number that a segment of this spool may have.
+        self._base = secrets.randbits(LINEAGE_BITS) << COUNT_BITS
         # Bytes of each segment by number, in order; some may be read already.
         self._sizes: dict[int, int] = {}
         self._damaged: set[int] = set()
@@ -95,6 +100,9 @@ class Spool:
         self._read = START
         # Behind the last frame that was returned by `read`.
         self._handed_out = START
+        # Up to where everything was stored when it was opened.
+        self.stored = START
+        self._failed_reads = 0
         self.bad_frames_total = 0
         self.torn_bytes_total = 0
         self.damaged_segments_total = 0
@@ -158,6 +166,8 @@ class Spool:
             if found[2] == FIRST_SUFFIX:
                 firsts.append(int(found[1]))
         self._sizes = sizes
+        if sizes:
+            self._base = self.last_number >> COUNT_BITS << COUNT_BITS
         for number in firsts:
             self._take_first(number)
 
@@ -216,15 +226,19 @@ class Spool:
         try:
             _write_all(self._file, data)
         except OSError:
-            os.ftruncate(self._file, size)
+            try:
+                os.ftruncate(self._file, size)
+            except OSError:
+                # What is behind `size` must not be appended to.
+                os.close(self._file)
+                self._file = None
             raise
         self._unsynced = True
         self._sizes[number] = size + len(data)
 
     def _next_number(self) -> int:
-        last = max([*self._sizes, self._read.segment])
-        after_last = (last // NUMBER_STEP + 1) * NUMBER_STEP
-        return max(after_last, int(self._clock()) * NUMBER_STEP)
+        last = max(self._base, self.last_number, self._read.segment)
+        return (last // NUMBER_STEP + 1) * NUMBER_STEP
 
     def _begin_segment(self, number: int) -> None:
         name = _segment_name(number)
@@ -264,12 +278,27 @@ class Spool:
                 continue
             offset = self._read.offset if number == self._read.segment else 0
             if offset >= size:
+                self._read = max(self._read, Position(number, size))
                 continue
-            frames = self._read_segment(number, max(offset, START_BYTES), size)
+            try:
+                frames = self._read_segment(number, max(offset, START_BYTES), size)
+            except OSError as error:
+                if self._may_pass(error):
+                    raise
+                self._note_damage(number, offset, size, f"can't be read: {error}")
+                continue
+            self._failed_reads = 0
             if frames:
                 self._handed_out = frames[-1][1]
                 return frames
         return []
+
+    def _may_pass(self, error: OSError) -> bool:
+        """Tell whether it is worth trying again to read a segment."""
+        if error.errno == errno.EIO:
+            self._failed_reads += 1
+            return self._failed_reads < MAX_FAILED_READS
+        return error.errno in _PASSING
 
     def _read_segment(
         self, number: int, offset: int, size: int
@@ -277,11 +306,11 @@ class Spool:
         file = self._opened(_segment_name(number), os.O_RDONLY)
         try:
             if read_segment_start(os.pread(file, START_BYTES, 0)) is None:
-                self._note_damage(number, offset, size)
+                self._note_damage(number, offset, size, "is no segment")
                 return []
             while offset < size:
-                piece = decoded(os.pread(file, READ_BYTES, offset))
-                if not piece.end and piece.needed:
+                piece = decoded(os.pread(file, min(READ_BYTES, size - offset), offset))
+                if not piece.end and 0 < piece.needed <= size - offset:
                     piece = decoded(os.pread(file, piece.needed, offset))
                 if piece.bad_frames:
                     self._note_bad_frames(number, piece.bad_frames)
@@ -294,7 +323,7 @@ class Spool:
                             for frame, end in piece.frames
                         ]
                 elif piece.damaged:
-                    self._note_damage(number, offset, size)
+                    self._note_damage(number, offset, size, "is damaged")
                     return []
                 else:
                     self._note_torn(number, offset, size)
@@ -314,16 +343,18 @@ class Spool:
             _segment_name(number),
         )
 
-    def _note_damage(self, number: int, offset: int, size: int) -> None:
+    def _note_damage(self, number: int, offset: int, size: int, what: str) -> None:
         self._read = Position(number, size)
+        self._failed_reads = 0
         self._damaged.add(number)
         self.damaged_segments_total += 1
         log.warning(
-            "%s: %s is damaged at byte %d; the %d bytes from there on are lost",
+            "%s: %s %s; its %d bytes from byte %d on are lost",
             self.folder,
             _segment_name(number),
-            offset,
+            what,
             size - offset,
+            offset,
         )
 
     def _note_torn(self, number: int, offset: int, size: int) -> None:
@@ -340,17 +371,27 @@ class Spool:
         """Begin to read at the position up to which everything is stored.
 
         `batch` is the last one in the database: where a segment begins with its
-        frames, they are skipped too.
+        frames, they are skipped too. Can be done again when it raised OSError.
         """
+        position = self._own(position)
         for number in self._sizes:
             start = self._segment_start(number)
             if start is not None and start[0] and start[0] == batch:
                 position = max(position, Position(number, start[1]))
-        self._read = self._handed_out = max(position, self._read)
-        self.forget(position)
+        self._read = self._handed_out = self.stored = max(position, self._read)
+
+    def _own(self, position: Position) -> Position:
+        """Return a position in this spool; START for one in another."""
+        is_own = position.segment >> COUNT_BITS == self._base >> COUNT_BITS
+        return position if is_own else START
 
     def _segment_start(self, number: int) -> tuple[int, int] | None:
-        file = self._opened(_segment_name(number), os.O_RDONLY)
+        try:
+            file = self._opened(_segment_name(number), os.O_RDONLY)
+        except OSError as error:
+            if error.errno in _PASSING:
+                raise
+            return None
         try:
             return read_segment_start(os.pread(file, START_BYTES, 0))
         finally:
@@ -361,6 +402,7 @@ class Spool:
 
         `position` is up to where everything is in the database.
         """
+        position = max(self._own(position), self.stored)
         all_stored = position >= self._handed_out
         for number, size in list(self._sizes.items()):
             is_read = Position(number, size) <= self._read
@@ -374,11 +416,13 @@ class Spool:
             self._file = None
             self._unsynced = False
         name = _segment_name(number)
-        if number in self._damaged:
-            self._rename(name, name + DAMAGED_SUFFIX)
-            self._damaged.remove(number)
-        else:
-            os.unlink(name, dir_fd=self._folder)
+        # Whoever took it away need not be told.
+        with contextlib.suppress(FileNotFoundError):
+            if number in self._damaged:
+                self._rename(name, name + DAMAGED_SUFFIX)
+            else:
+                os.unlink(name, dir_fd=self._folder)
+        self._damaged.discard(number)
         del self._sizes[number]
 
     def put_first(self, unsure: list[bytes], batch: int, frames: list[bytes]) -> None:
@@ -392,6 +436,7 @@ class Spool:
         """
         self._end_segment()
         number, offset = self._read
+        number = max(number, self._base)
         unsure_data = b"".join(unsure)
         start = segment_start(batch, START_BYTES + len(unsure_data))
         name = _segment_name(number + 1)
@@ -400,9 +445,11 @@ class Spool:
         try:
             for data in (start, unsure_data, b"".join(frames)):
                 _write_all(file, data)
-            if number in self._sizes:
-                # The rest of a segment that was read in part.
-                self._copy_rest(_segment_name(number), offset, file)
+            # The rest of a segment that was read in part, and what stands where
+            # this one is to stand.
+            for copied, begin in ((number, offset), (number + 1, 0)):
+                if copied in self._sizes:
+                    self._copy_rest(_segment_name(copied), begin, file)
             os.fsync(file)
         finally:
             os.close(file)
@@ -454,7 +501,7 @@ class Spool:
 
 
 def _segment_name(number: int) -> str:
-    return f"{number:013d}.frames"
+    return f"{number:019d}.frames"
 
 
 def _write_all(file: int, data: bytes) -> None:
@@ -482,6 +529,7 @@ def _opened_folder(path: Path) -> int:
         raise StoreError(f"{path}: cannot be the spool: {why}; {hint}") from None
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_gone = not os.fstat(folder).st_nlink
     except BlockingIOError:
         os.close(folder)
         raise StoreError(
@@ -491,4 +539,8 @@ def _opened_folder(path: Path) -> int:
     except BaseException:
         os.close(folder)
         raise
+    if is_gone:
+        # Whoever had it before has removed it meanwhile.
+        os.close(folder)
+        return _opened_folder(path)
     return folder

@@ -111,14 +111,14 @@ class Writer:
         try:
             await self._database.open()
         except sqlite3.Error as error:
-            self._note_fault(error)
+            self._try_without_a_batch(error)
 
     async def find_state(self) -> bool:
         """Ask the database for its state; tell whether it answered."""
         try:
             state = await self._database.run(_stored_state)
-        except (sqlite3.Error, StoreError):
-            # The next batch meets the same fault, and it is told then.
+        except (sqlite3.Error, StoreError) as error:
+            self._try_without_a_batch(error)
             return False
         self.found_batch = state[0]
         self.spool_position = state[1:]
@@ -138,11 +138,14 @@ class Writer:
                 raise NoTimeLeft(f"{self._path}: the stop had no more time")
             batch = self._backlog.take(self.batch_records)
             self.is_loaded = len(batch.records) >= self.batch_records
-            if batch.records or batch.rejects or batch.position:
+            # While it is stalled nothing comes but what waits in the spool.
+            is_trial = self.stalled and not self._backlog.closing
+            if batch or is_trial:
                 self._done_records = 0
                 try:
                     await self._store(batch)
-                except StoreError:
+                except Exception:
+                    # Whatever it is, the spool can keep the batch.
                     self._backlog.put_back(batch, self._done_records)
                     raise
                 self._backlog.done(batch)
@@ -186,6 +189,8 @@ class Writer:
                     await self._replace_database(error, len(batch.records))
                     continue
                 await self._stall(error, pause, len(batch.records))
+                if not batch and self._backlog.closing:
+                    return
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
                 continue
             finally:
@@ -253,6 +258,11 @@ class Writer:
         except TimeoutError:
             return
         raise NoTimeLeft(f"{self._path}: the stop had no more time: {error}") from error
+
+    def _try_without_a_batch(self, error: Exception) -> None:
+        """Note a fault that no batch met, and have `run` try whether it is over."""
+        self._note_fault(error)
+        self._backlog.arrived.set()
 
     def _note_fault(self, error: Exception) -> None:
         """Note that nothing can be written for now, and say so once."""

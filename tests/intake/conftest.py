@@ -34,6 +34,7 @@ class Parts:
             writer=self.writer,
             emitter=None,
             clock=lambda: 1_700_000_000.0,
+            timer=lambda: 500.0,
         )
         self.writing = None
 

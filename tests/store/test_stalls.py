@@ -1,11 +1,13 @@
 """Faults that pass, and faults that don't: locks, full disks, damage."""
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
 
 import pytest
+from store.conftest import Running
 
 from collector.errors import StoreError
 from collector.store.backlog import Batch
@@ -228,3 +230,54 @@ async def test_a_pause_between_attempts_is_no_hang(running, make_record):
         await one.until(lambda: one.writer.stalled)
         assert not one.writer.is_hung(0.0)
     await one.finish()
+
+
+@asynccontextmanager
+async def unopened(path) -> AsyncIterator[Running]:
+    """A writer whose database could not be opened, as it is locked altogether."""
+    database = WritableDatabase(path, synchronous="off")
+    await database.open()
+    await database.run(lambda c: c.execute("PRAGMA journal_mode = DELETE"))
+    await database.close()
+    one = Running(database, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        await one.writer.open()
+        assert one.writer.stalled
+        yield one
+    await database.finish()
+
+
+async def test_a_database_that_could_not_be_opened_is_tried_again(path, make_record):
+    """What was locked at the start is opened as soon as it can be, asked or not."""
+    async with unopened(path) as one:
+        one.start()
+        await asyncio.sleep(0)
+    await one.until(lambda: not one.writer.stalled)
+    one.add(make_record("later"))
+    await one.finish()
+    await one.database.finish()
+
+    assert one.messages() == ["later"]
+
+
+async def test_a_stop_does_not_wait_for_an_attempt(path):
+    """With nothing to store, a stop does not wait until a lock is gone."""
+    async with unopened(path) as one:
+        one.start()
+        await asyncio.sleep(0)
+        await one.finish()
+        assert one.writer.stalled
+
+
+async def test_a_state_that_can_not_be_read_is_mended(running, make_record, said):
+    """A writer that can't read its own state finds out why, without a batch."""
+    one = await running()
+    await one.script("DROP TABLE writer_state")
+    assert not await one.writer.find_state()
+    assert one.writer.stalled
+    one.start()
+    await one.until(lambda: one.task.done())
+
+    with pytest.raises(StoreError, match="writer_state"):
+        await one.finish()
