@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 # What the installed package is made of: when it changes, it is made anew.
 SOURCES := pyproject.toml setup.py $(shell find collector -name '*.py')
 
-.PHONY: run test check fmt bench fuzz faults build clean help
+.PHONY: run test check fmt bench fuzz faults soak build clean help
 
 help:
 	@echo "make run     install into $(VENV) and run: logcollector serve --port 9020 --db logs.sqlite"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench   measure how fast records are taken in and found (a quarter of an hour)"
 	@echo "make fuzz    search longer for payloads that the decoder mishandles"
 	@echo "make faults  inject real faults and measure what they do (some minutes; more as root)"
+	@echo "make soak    ten minutes of load and mixed faults, then the accounts (SOAK_SECONDS)"
 	@echo "make build   make the wheel and the source archive in dist/"
 	@echo "make clean   remove everything that was made"
 
@@ -69,6 +70,9 @@ fuzz: $(VENV)/installed $(VENV)/tools
 
 faults: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest -m fault --durations=0 --durations-min=1 tests/faults
+
+soak: $(VENV)/installed $(VENV)/tools
+	$(BIN)/python benchmarks/soak.py
 
 build: $(BIN)/python
 	$(PIP) install build

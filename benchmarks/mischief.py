@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
+import signal
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from faults.accounts import Words, reading
+from faults.accounts import reading
 from integration.daemon import Daemon
 from integration.disk import fill
 from integration.wire import framed, stock_frame
@@ -19,6 +20,8 @@ Fault = Callable[[], AbstractContextManager[None]]
 
 # Closing with this sends a reset.
 NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+RELOADED: Final = "settings reloaded"
 
 BAD_FRAMES: Final = (b"junk", b"\x80\x04junk", b"{", b"\x80\x05N.", b"GET / HTTP/1.1")
 
@@ -34,28 +37,27 @@ class Mischief:
         self,
         daemon: Daemon,
         *,
-        words: Words,
         chance: random.Random,
         disk: Path | None,
     ) -> None:
         self.bad_frames = 0
         self._daemon = daemon
-        self._words = words
         self._chance = chance
         self._disk = disk
-
-    def faults(self) -> Mapping[str, Fault]:
-        """Return the faults by name."""
-        faults: dict[str, Fault] = {
+        self._faults: dict[str, Fault] = {
             "lock": self.lock,
             "long reader": self.long_reader,
             "bad frames": self.send_bad_frames,
             "reset": self.reset,
             "reload": self.reload,
         }
-        if self._disk is not None:
-            faults["full disk"] = self.full_disk
-        return faults
+        if disk is not None:
+            self._faults["full disk"] = self.full_disk
+        self.names: Final = tuple(self._faults)
+
+    def fault(self, name: str) -> AbstractContextManager[None]:
+        """Return the fault of that name, to be entered."""
+        return self._faults[name]()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -99,6 +101,8 @@ class Mischief:
 
     @contextmanager
     def reload(self) -> Iterator[None]:
-        """Have it read its settings again, and say how it does."""
-        self._words.counts(self._daemon)
+        """Have it read its settings again."""
+        said = self._daemon.stderr.count(RELOADED)
+        self._daemon.send_signal(signal.SIGHUP)
+        self._daemon.wait_said(RELOADED, said + 1)
         yield

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +33,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from console import default_folder, say  # noqa: E402
 from faults.accounts import (  # noqa: E402
-    Words,
     check_database,
+    counts,
     disorder,
     stored,
 )
@@ -52,6 +53,12 @@ LOAD = (("stock", 300.0), ("stock", 300.0), ("fast", 700.0), ("fast", 700.0))
 
 # A database of ten minutes takes a third of it.
 DISK_MEGABYTES = 768
+
+# What the status has of records that are not stored yet.
+WAITING = ("waiting_records", "spool_records")
+
+# What becomes of what came.
+ACCOUNTS = ("stored", "refused_by_sqlite", "rejected", "shed")
 
 # Every third daemon has so little room that a lock of some seconds makes it shed.
 LITTLE_ROOM = ("--queue-high-records", "1000", "--spool-max-bytes", "2000000")
@@ -79,6 +86,7 @@ class Soak:
         self._folder = folder
         self._disk = disk
         self._chance = chance
+        self._deck: list[str] = []
 
     def run(self, seconds: float) -> None:
         """Go on for so long, and end with a daemon that is asked to stop."""
@@ -97,28 +105,25 @@ class Soak:
 
     def _live(self, epoch: Epoch, clients: list[Sender], seconds: float) -> None:
         chance = self._chance
-        words = Words(self._folder)
         flags = ["--db", str(self.database), "--port", "0", "--emit", "none"]
-        flags += ["--spool", str(self._folder / "spool")]
+        flags += ["--spool", str(self._folder / "spool"), "--http-address", "0"]
         if len(self.epochs) % 3 == 2:
             flags += LITTLE_ROOM
         daemon = Daemon(
             flags,
             folder=self._folder,
             database=self.database,
-            variables=words.variables,
         )
         try:
             daemon.wait_ready()
-            mischief = Mischief(daemon, words=words, chance=chance, disk=self._disk)
+            mischief = Mischief(daemon, chance=chance, disk=self._disk)
             for client, (_, rate) in zip(clients, LOAD, strict=True):
                 client.send(daemon.port, rate=rate)
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 time.sleep(chance.uniform(*BETWEEN_SECONDS))
-                name, fault = chance.choice(list(mischief.faults().items()))
-                self.faults[name] += 1
-                with fault():
+                name = self._next_fault(mischief.names)
+                with mischief.fault(name):
                     time.sleep(chance.uniform(*FAULT_SECONDS))
                     if epoch.killed and time.monotonic() >= deadline:
                         # In the midst of it.
@@ -130,13 +135,21 @@ class Soak:
             epoch.reports = {client.name: stopped(client) for client in clients}
             epoch.bad_frames = mischief.bad_frames
             if not epoch.killed:
-                epoch.counts = quiet(daemon, words)
+                epoch.counts = quiet(daemon)
                 daemon.stop()
         finally:
             daemon.kill()
-            words.close()
         ending = "killed" if epoch.killed else "stopped"
-        say(f"daemon {len(self.epochs)} {ending} after {seconds:.0f} s: {epoch.counts}")
+        told = {k: n for k, n in epoch.counts.items() if n and k.endswith("_total")}
+        say(f"daemon {len(self.epochs)} {ending} after {seconds:.0f} s {told or ''}")
+
+    def _next_fault(self, names: Sequence[str]) -> str:
+        """Return a fault by chance, but each before any comes again."""
+        if not self._deck:
+            self._deck = self._chance.sample(names, len(names))
+        name = self._deck.pop()
+        self.faults[name] += 1
+        return name
 
 
 def stopped(client: Sender) -> Report:
@@ -145,13 +158,20 @@ def stopped(client: Sender) -> Report:
     return client.report()
 
 
-def quiet(daemon: Daemon, words: Words) -> dict[str, int]:
+def came(numbers: Mapping[str, int]) -> int:
+    """Return how many records came to a daemon, over the network or in the spool."""
+    return sum(numbers.get(f"{name}_total", 0) for name in ("received", "recovered"))
+
+
+def quiet(daemon: Daemon) -> dict[str, int]:
     """Wait until nothing waits any more; return the daemon's counts then."""
     seen: list[dict[str, int]] = [{}]
 
     def settled() -> bool:
-        seen.append(words.counts(daemon))
-        return seen[-1] == seen[-2] and not seen[-1].get("waiting")
+        seen.append(counts(daemon))
+        return not any(seen[-1][name] for name in WAITING) and came(seen[-1]) == came(
+            seen[-2]
+        )
 
     until(settled, f"quiet; the daemon said {daemon.stderr}", QUIET_SECONDS)
     return seen[-1]
@@ -179,8 +199,8 @@ def accounts(soak: Soak) -> tuple[dict[str, float], list[str]]:
             totals["lost with a killed daemon"] += missing
             continue
         wrong += [f"daemon {number}: {text}" for text in imbalance(epoch, missing)]
-        totals["shed"] += epoch.counts.get("shed", 0)
-        totals["rejected"] += epoch.counts.get("rejected", 0)
+        totals["shed"] += epoch.counts["shed_total"]
+        totals["rejected"] += epoch.counts["rejected_total"]
         if dropped:
             wrong.append(f"daemon {number}: {dropped} were given up by handlers")
     if strange := sum(map(len, there.values())):
@@ -198,16 +218,15 @@ def accounts(soak: Soak) -> tuple[dict[str, float], list[str]]:
 
 def imbalance(epoch: Epoch, missing: int) -> list[str]:
     """Tell what is wrong with the accounts of a daemon that was asked to stop."""
-    count = epoch.counts.get
-    came = count("received", 0) + count("recovered", 0)
-    went = sum(count(name, 0) for name in ("stored", "rejected", "shed", "refused"))
+    counts = epoch.counts
+    went = {name: counts[f"{name}_total"] for name in ACCOUNTS}
     wrong = []
-    if came != went:
-        wrong.append(f"{came} came and {went} went: {epoch.counts}")
-    if missing != count("shed", 0):
-        wrong.append(f"{missing} are missing and {count('shed', 0)} were shed")
-    if count("rejected", 0) < epoch.bad_frames:
-        wrong.append(f"{epoch.bad_frames} were bad, {count('rejected', 0)} rejected")
+    if came(counts) != sum(went.values()):
+        wrong.append(f"{came(counts)} came, and went: {went}")
+    if missing != went["shed"]:
+        wrong.append(f"{missing} are missing and {went['shed']} were shed")
+    if went["rejected"] < epoch.bad_frames:
+        wrong.append(f"{epoch.bad_frames} were bad, {went['rejected']} rejected")
     return wrong
 
 

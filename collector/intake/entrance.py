@@ -12,15 +12,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from collector.errors import ListenError
 from collector.intake.connection import BUFFER_BYTES
 from collector.intake.descriptors import descriptors_for_peers, open_descriptors
+from collector.intake.duplicate import Duplicate
 from collector.intake.notice import Notice
 from collector.intake.sockets import BACKLOG, shown_address
 
@@ -48,22 +49,11 @@ SAY_SECONDS: Final = 1.0
 STEPS: Final = 4
 
 
-class _Duplicate(socket.socket):
-    """A duplicate of a listening socket, whose queue stays as long as it was.
-
-    asyncio's own loop takes one number for both the queue's length and how
-    many it accepts before it looks at anything else.
-    """
-
-    def listen(self, backlog: int = BACKLOG, /) -> None:  # noqa: ARG002
-        super().listen(BACKLOG)
-
-
 class Entrance:
     """Accepts from listening sockets while there is room.
 
-    Each socket comes with what serves its connections. asyncio's own loop may
-    let in one or two more than the cap, which it accepted along with the last.
+    Each socket comes with what serves its connections. Under uvloop those that
+    several sockets accept at the same time may be more than the cap allows.
     """
 
     def __init__(
@@ -78,7 +68,10 @@ class Entrance:
         # As many as descriptors had room for when the servers were started.
         self._affordable = sys.maxsize
         self._servers: list[asyncio.Server] = []
-        self._listening: list[_Duplicate] = []
+        self._listening: list[Duplicate] = []
+        # Accepted by asyncio and not yet a connection, by descriptor. Weak, as one
+        # that never becomes a connection must not take room for ever.
+        self._coming: WeakValueDictionary[int, socket.socket] = WeakValueDictionary()
         self._open = asyncio.Event()
         self._full = asyncio.Event()
         self._left = asyncio.Event()
@@ -105,8 +98,7 @@ class Entrance:
     def max_connections(self, most: int) -> None:
         self._max_connections = most
         self._left.set()
-        if self._open.is_set():
-            self._close_if_full()
+        self._close_if_full()
 
     async def start(self) -> None:
         """Begin to accept. Raises ListenError."""
@@ -150,7 +142,7 @@ class Entrance:
         self._affordable = self._count_affordable()
         for bound, serve in self._doors:
             try:
-                listening = _Duplicate(fileno=os.dup(bound.fileno()))
+                listening = Duplicate(bound, self._may_accept, self._coming)
                 self._listening.append(listening)
                 server = await asyncio.start_server(
                     self._counting(serve),
@@ -168,6 +160,10 @@ class Entrance:
         else:
             self._open.set()
 
+    def _may_accept(self) -> bool:
+        taken = self.inside + len(self._coming)
+        return taken < min(self._max_connections, self._affordable)
+
     def _counting(self, serve: Serve) -> Serve:
         # Not a coroutine function: it is to run when the connection is made,
         # not when its task has its turn.
@@ -177,7 +173,9 @@ class Entrance:
             self.accepted_total += 1
             self.inside += 1
             accepted = writer.get_extra_info("socket")
-            self._close_if_full(-1 if accepted is None else accepted.fileno())
+            descriptor = -1 if accepted is None else accepted.fileno()
+            self._coming.pop(descriptor, None)
+            self._close_if_full(descriptor)
             return self._until_left(serve(reader, writer))
 
         return enter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from typing import Final
@@ -65,14 +66,18 @@ class Gate:
         """How many have come in and not left."""
         return self._connections
 
-    def refusal(self, peer: str) -> Refusal | None:
-        """Return why this peer may not come in now; None: it may."""
+    def refusal(self, peer: str, in_all: int = sys.maxsize) -> Refusal | None:
+        """Return why this peer may not come in now; None: it may.
+
+        What holds for all gates, `in_all` connections, the entrance sees to:
+        there they wait, and are not refused.
+        """
         if peer not in self.rules.allowed:
             return Refusal(
                 "not_allowed", "its address is in no allowed network (allow)"
             )
         most = self.rules.limits.max_connections
-        if self._connections >= most:
+        if most < in_all and self._connections >= most:
             return Refusal(
                 "max_connections", f"{most} connections are open (max_connections)"
             )

@@ -144,7 +144,7 @@ class Listener:
     ) -> None:
         """Handle one connection: the callback of asyncio.start_server."""
         peer = peer_address(writer.get_extra_info("peername"))
-        refusal = gate.refusal(peer)
+        refusal = gate.refusal(peer, self._limits.max_connections)
         if refusal is not None:
             self._refuse(peer, refusal)
             _reset(writer)

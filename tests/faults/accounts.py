@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-import signal
-import socket
 import sqlite3
 import time
+import urllib.request
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,9 +28,6 @@ _NUMBERED = re.compile(
 
 # How the message of such a record begins, for a frame that was cut.
 _MESSAGE = re.compile(rb"record (\d+) of (s\d)")
-
-# "3 stored" in a status; names may have several words.
-_COUNT = re.compile(r"(\d+) ([a-z][a-z ]*)")
 
 
 @contextmanager
@@ -143,42 +140,19 @@ def check_database(database: Path) -> None:
                 assert count == records, f"{table} of {seconds} s count otherwise"
 
 
-class Words:
-    """What a daemon tells its service manager; asked for by SIGHUP.
+def counts(daemon: Daemon) -> dict[str, int]:
+    """Return the numbers of its status now; counts by reason or peer as their sum.
 
-    Give `variables` to the daemon's environment.
+    It must have been started with `--http-address 0`.
     """
-
-    def __init__(self, folder: Path) -> None:
-        path = str(folder / f"notify-{time.monotonic_ns()}")
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(path)
-        self._socket.settimeout(PATIENCE_SECONDS)
-        self.variables = {"NOTIFY_SOCKET": path}
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._socket.close()
-
-    def counts(self, daemon: Daemon) -> dict[str, int]:
-        """Return the numbers of its status now, by name ("stored", "received")."""
-        self._forget()
-        daemon.send_signal(signal.SIGHUP)
-        reloading = False
-        while True:
-            text = self._socket.recv(65536).decode()
-            told = dict(line.split("=", 1) for line in text.splitlines() if line)
-            reloading |= "RELOADING" in told
-            if reloading and told.get("READY") == "1":
-                return {
-                    name.strip(): int(count)
-                    for count, name in _COUNT.findall(told["STATUS"])
-                }
-
-    def _forget(self) -> None:
-        """Receive what was told earlier."""
-        self._socket.setblocking(False)
-        with suppress(BlockingIOError):
-            while True:
-                self._socket.recv(65536)
-        self._socket.settimeout(PATIENCE_SECONDS)
+    daemon.wait_said("health and metrics at")
+    [port] = re.findall(r"health and metrics at http://\S*:(\d+)\n", daemon.stderr)
+    url = f"http://127.0.0.1:{port}/status"
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as page:
+        told = json.load(page)
+    sums = {
+        name: sum(n.values())
+        for name, n in told.items()
+        if name.endswith("_total") and isinstance(n, dict)
+    }
+    return {name: n for name, n in told.items() if type(n) is int} | sums

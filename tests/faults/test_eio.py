@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.stream import Stream, disorder, numbers
+from faults.stream import Stream, disorder, numbers, so_far
 from faults.tracer import FailingSyncs, skip_without_strace
 from integration.daemon import Daemon, until
 from integration.wire import numbered_frames, stock_frame
+
+pytestmark = pytest.mark.fault
 
 Figure = Callable[[str, float, str], None]
 
@@ -38,14 +40,6 @@ def failing(daemon: Daemon) -> FailingSyncs:
     )
 
 
-def stored(database: Path) -> list[int]:
-    """Return a stream's numbers, or nothing while the file is out of order."""
-    try:
-        return numbers(database)
-    except sqlite3.DatabaseError:
-        return []
-
-
 def check(database: Path) -> str:
     with closing(sqlite3.connect(database)) as reader:
         return str(reader.execute("PRAGMA integrity_check").fetchone()[0])
@@ -55,7 +49,7 @@ def test_passing_eio(start_daemon: Any, loop_name: str, figure: Figure) -> None:
     """Syncs that fail for a while cost no record, no order, and no exit."""
     daemon = start_daemon("--loop", loop_name)
     with Stream(daemon, rate=1_000) as stream:
-        until(lambda: len(stored(daemon.database)) > 100, "a stream under way")
+        until(lambda: len(so_far(daemon.database)) > 100, "a stream under way")
         with failing(daemon) as syncs:
             syncs.wait_injected(3)
             stream.wait_sent(1_000)
@@ -69,7 +63,7 @@ def test_passing_eio(start_daemon: Any, loop_name: str, figure: Figure) -> None:
         figure("end of EIO to writing again", time.monotonic() - began, "s")
         stream.wait_sent(500)
         sent = stream.stop()
-    until(lambda: len(stored(daemon.database)) >= sent, "all records")
+    until(lambda: len(so_far(daemon.database)) >= sent, "all records")
     daemon.stop()
 
     assert disorder(numbers(daemon.database)) == ""
@@ -87,9 +81,9 @@ def test_one_failed_sync(start_daemon: Any) -> None:
     with failing(daemon) as syncs:
         daemon.send(*numbered_frames("stream.0", 9, 1))
         syncs.wait_injected(1)
-    until(lambda: len(stored(daemon.database)) >= 10, "ten records")
+    until(lambda: len(so_far(daemon.database)) >= 10, "ten records")
     daemon.send(stock_frame("10", name="stream.0"))
-    until(lambda: len(stored(daemon.database)) >= 11, "one more")
+    until(lambda: len(so_far(daemon.database)) >= 11, "one more")
     daemon.stop()
 
     assert numbers(daemon.database) == list(range(11))
@@ -99,7 +93,7 @@ def test_lasting_eio(start_daemon: Any, figure: Figure) -> None:
     """If it goes on the daemon ends with 74 and one line; the next start has it all."""
     daemon = start_daemon()
     daemon.send(*numbered_frames("stream.0", 100))
-    until(lambda: len(stored(daemon.database)) == 100, "the first records")
+    until(lambda: len(so_far(daemon.database)) == 100, "the first records")
     with failing(daemon) as syncs:
         began = time.monotonic()
         with Stream(daemon, name="during", rate=500) as stream:
@@ -116,7 +110,7 @@ def test_lasting_eio(start_daemon: Any, figure: Figure) -> None:
     assert str(daemon.database) in last[0]
 
     again = start_daemon(database=daemon.database)
-    until(lambda: len(stored(daemon.database)) >= 1_100, "what was in the spool")
+    until(lambda: len(so_far(daemon.database)) >= 1_100, "what was in the spool")
     until(lambda: len(numbers(daemon.database, "during")) >= sent, "the stream")
     again.stop()
     assert disorder(numbers(daemon.database)) == ""
@@ -131,7 +125,7 @@ def test_an_end_during_eio(start_daemon: Any, number: signal.Signals) -> None:
     """A stop or a kill while syncs fail stores nothing twice; a stop loses nothing."""
     daemon = start_daemon()
     daemon.send(*numbered_frames("stream.0", 100))
-    until(lambda: len(stored(daemon.database)) == 100, "the first records")
+    until(lambda: len(so_far(daemon.database)) == 100, "the first records")
     with failing(daemon) as syncs:
         daemon.send(*numbered_frames("stream.0", 500, 100))
         daemon.wait_said("cannot write")

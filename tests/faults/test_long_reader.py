@@ -12,6 +12,8 @@ import pytest
 from faults.stream import Stream, disorder, numbers
 from integration.daemon import Daemon, until
 
+pytestmark = pytest.mark.fault
+
 Figure = Callable[[str, float, str], None]
 
 MIB = 1024 * 1024
