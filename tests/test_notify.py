@@ -64,7 +64,7 @@ def test_a_manager_that_does_not_read_is_no_delay(manager, tmp_path):
     ("usec", "pid", "seconds"),
     [
         ("30000000", "", 30.0),
-        ("30000000", str(os.getpid()), 30.0),
+        pytest.param("30000000", str(os.getpid()), 30.0, id="own-pid"),
         ("500000", "", 0.5),
         ("30000000", "1", 0.0),
         ("", "", 0.0),

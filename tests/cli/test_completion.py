@@ -177,7 +177,7 @@ def test_wrong_settings_say_nothing(complete, tmp_path, monkeypatch):
         (("query", "level", ":", "w"), {"warning"}),
         (("query", "x", "level", ":", "w"), {"warning"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_in_bash(tmp_path, fill, words, expected):
     """Bash itself, with the line that is printed for it, completes the word."""

@@ -234,7 +234,7 @@ print(*sorted(sys.modules), sep="\\n", file=sys.stderr)
         (["query", "hello"], {"rich", "asyncio", "aiosqlite"}),
         (["stats"], {"lark", "rich", "asyncio", "aiosqlite"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_only_what_is_needed_is_loaded(
     stored: Callable[..., Path], arguments: list[str], unwanted: set[str]
