@@ -81,8 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     listen: Annotated[
         tuple[str | ListenTable, ...],
         _about(
-            "Addresses to listen on instead of host and port: HOST:PORT, "
-            "[IPV6]:PORT, /PATH of a UNIX socket."
+            "Addresses instead of host and port: HOST:PORT, [IPV6]:PORT, /PATH; "
+            "in a file also [[listen]]."
         ),
     ] = ()
     socket_mode: Annotated[

@@ -51,18 +51,20 @@ def take_snapshot(parts: Parts) -> Status:
     spooler = storage.spooler if storage else None
     names = receiver.refused_globals if receiver else None
     path = str(storage.database.path) if storage else ""
+    problems = find_problems(
+        writer_fault=writer.fault if writer else "",
+        writer_hung=writer is not None and writer.is_hung(SLOW_COMMIT_SECONDS),
+        spooling=overflow is not None and overflow.active,
+        spool_fault=spooler.fault if spooler else "",
+        spool_hung=spooler is not None and spooler.is_hung(SLOW_COMMIT_SECONDS),
+        shedding=receiver is not None and receiver.is_shedding,
+        crowded=listener is not None and listener.is_full,
+        free_bytes=_free_bytes(path) if path else None,
+    )
+    is_well = parts.state != "ready" or not problems
     return Status(
-        state=parts.state,
-        problems=find_problems(
-            writer_fault=writer.fault if writer else "",
-            writer_hung=writer is not None and writer.is_hung(SLOW_COMMIT_SECONDS),
-            spooling=overflow is not None and overflow.active,
-            spool_fault=spooler.fault if spooler else "",
-            spool_hung=spooler is not None and spooler.is_hung(SLOW_COMMIT_SECONDS),
-            shedding=receiver is not None and receiver.is_shedding,
-            crowded=listener is not None and listener.is_full,
-            free_bytes=_free_bytes(path) if path else None,
-        ),
+        state=parts.state if is_well else "problems",
+        problems=problems,
         version=__version__,
         started=parts.started,
         uptime_seconds=time.monotonic() - parts.started_at,

@@ -13,7 +13,7 @@ from typing import Final, Literal
 # Reasons or peers that a line names.
 MOST_TOLD: Final = 5
 
-State = Literal["starting", "ready", "stopping"]
+State = Literal["starting", "ready", "problems", "stopping"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from typing import Final, TextIO
 # Messages that may wait while stderr is stuck: most often some 100 KiB.
 MAX_WAITING: Final = 1_000
 
-# How long the end of the process waits for the last words to be written. With
-# the default stop_timeout_seconds a stop then ends within 5 s, stuck or not.
-FLUSH_SECONDS: Final = 0.3
+# How long the end of the process waits for the last words to be written: a busy
+# machine may need a while.
+FLUSH_SECONDS: Final = 1.0
 
 
 class OwnMessages(logging.Handler):

@@ -70,6 +70,8 @@ class Spooler:
         self._stopping = False
         self._working_since: float | None = None
         self._replayed_total = 0
+        # Of those and the recovered ones, how many have been told of.
+        self._told_passed = 0
         # Of the frames that came in, those before its last turn.
         self._spilled_before = 0
         # What keeps it from writing; "" while nothing does.
@@ -118,6 +120,7 @@ class Spooler:
         """Work until told to stop."""
         while not self._stopping:
             if not self._overflow.active and not self._spool.has_segments:
+                self._tell_empty()
                 await self._keep_reserve()
                 await self._overflow.arrived.wait()
             if await self.turn():
@@ -128,6 +131,15 @@ class Spooler:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TURN_SECONDS):
                     await self._overflow.arrived.wait()
+
+    def _tell_empty(self) -> None:
+        passed = self._replayed_total + self._receiver.recovered_total
+        if passed > self._told_passed:
+            log.info(
+                "the spool is empty again; %d records went through it",
+                passed - self._told_passed,
+            )
+        self._told_passed = passed
 
     async def turn(self) -> bool:
         """Do what can be done now; tell whether anything was."""
@@ -151,7 +163,6 @@ class Spooler:
                 # It was said what of the spool is damaged.
                 self._replayed_total += lost
                 self._receiver.lose("spool_damaged", lost)
-            log.info("the spool is read: records go to the database again")
         return appended or replayed
 
     async def _append_pending(self) -> bool:

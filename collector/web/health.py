@@ -18,6 +18,5 @@ def health(status: Status) -> tuple[int, dict[str, Any]]:
     """
     if status.is_well:
         return HEALTHY, {"status": "ready"}
-    state = "problems" if status.state == "ready" else status.state
     problems = [{"name": p.name, "text": p.text} for p in status.problems]
-    return UNHEALTHY, {"status": state, "problems": problems}
+    return UNHEALTHY, {"status": status.state, "problems": problems}

@@ -75,7 +75,7 @@ def test_rates():
 def test_problems_and_losses():
     """Problems come first; what is rarely there is shown when it is."""
     status = Status(
-        state="ready",
+        state="problems",
         problems=(Problem("disk_full", "no room"),),
         recovered_total=1,
         shed_total={"spool_full": 30},

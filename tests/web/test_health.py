@@ -13,7 +13,7 @@ FULL = Problem("disk_full", "no room")
     [
         (Status(state="ready"), (200, {"status": "ready"})),
         (
-            Status(state="ready", problems=(FULL,)),
+            Status(state="problems", problems=(FULL,)),
             (
                 503,
                 {

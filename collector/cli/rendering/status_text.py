@@ -17,9 +17,8 @@ _UNITS: Final = ("KiB", "MiB", "GiB", "TiB")
 
 def status_text(status: Status, before: Status | None) -> str:
     """Return aligned lines; with an earlier Status, rates since then as well."""
-    state = "problems" if status.state == "ready" and status.problems else status.state
     up = span(status.uptime_seconds)
-    lines = [f"logcollector {status.version}: {state}, up {up}"]
+    lines = [f"logcollector {status.version}: {status.state}, up {up}"]
     lines += [f"  ! {p.name}: {p.text}" for p in status.problems]
     lines += [f"  {name:<20}{value}".rstrip() for name, value in _rows(status, before)]
     # What a server says must not steer the terminal.
