@@ -107,9 +107,15 @@ class Storage:
         Raises StoreError when it can't be ours.
         """
         settings = self._settings
-        if self.overflow is None:
-            return
         folder = Path(settings.spool or f"{self.database.path}-spool")
+        if self.overflow is None:
+            if any(folder.glob("*.frames")):  # noqa: ASYNC240 - one folder, once
+                log.warning(
+                    "%s: records of an earlier run stay there, as there is to be no "
+                    "spool; let them in with spool_max_bytes",
+                    folder,
+                )
+            return
         self.spooler = Spooler(
             Spool(
                 folder.absolute(),  # noqa: ASYNC240 - no I/O

@@ -218,8 +218,7 @@ class Connection:
             await asyncio.sleep(min(QUIET_SECONDS, max(0.0, deadline - loop.time())))
         await draw_held_back(self._writer.transport)
         self._draining = True
-        if rest := take_rest(self._writer.transport):
-            self._reader.feed_data(rest)
+        take_rest(self._writer.transport)
         self._writer.transport.abort()
 
     def _reject_partial(self, partial: bytes) -> None:

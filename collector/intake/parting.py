@@ -41,15 +41,16 @@ async def draw_held_back(transport: asyncio.BaseTransport) -> None:
         await asyncio.sleep(HELD_BACK_SECONDS / ROUNDS)
 
 
-def take_rest(transport: asyncio.BaseTransport) -> bytes:
-    """Return what the kernel has for us, and let the peer send no more.
+def take_rest(transport: asyncio.BaseTransport) -> None:
+    """Give the protocol what the kernel has for us, and let the peer send no more.
 
-    Its next piece is answered with a reset, so that a stock client connects
-    anew. Nothing is done to a TLS connection, whose bytes are not the peer's.
+    It comes as if the transport had read it. The peer's next piece is answered
+    with a reset, so that a stock client connects anew.
     """
-    # The descriptor of a closed one may be another's by now.
+    # The descriptor of a closed one may be another's by now; a transport of
+    # TLS would have to decrypt.
     if transport.is_closing() or transport.get_extra_info("ssl_object"):
-        return b""
+        return
     pieces = []
     size = 0
     # The transport's own socket refuses to be read.
@@ -64,4 +65,6 @@ def take_rest(transport: asyncio.BaseTransport) -> bytes:
                 size += len(piece)
         with contextlib.suppress(OSError):
             connected.shutdown(socket.SHUT_RDWR)
-    return b"".join(pieces)
+    protocol = transport.get_protocol()
+    if pieces and isinstance(protocol, asyncio.Protocol):
+        protocol.data_received(b"".join(pieces))

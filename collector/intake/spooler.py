@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from collector.errors import StoreError
 from collector.intake.overflow import Overflow
 from collector.intake.receiver import Receiver
 from collector.record import Record, attributes_of
@@ -317,7 +318,12 @@ class Spooler:
             if self._is_positioned and (frames or read):
                 self._spool.put_first(frames[:count], batch, frames[count:] + read)
 
-        kept = not (pending or records or read) or await self._attempt(keep)
+        try:
+            kept = not (pending or records or read) or await self._attempt(keep)
+        except StoreError as error:
+            # Only now it was to be opened, and it isn't ours.
+            log.error("%s", error)
+            kept = False
         await self._timed(self._spool.close)
         return kept
 

@@ -53,16 +53,18 @@ class Indexer:
             try:
                 await self._follow()
             except (sqlite3.Error, StoreError) as error:
-                if self._database.generation != generation:
-                    # A new file has taken the place of a damaged one.
-                    continue
-                log.warning(
-                    "%s: the search index cannot be kept: %s; searches will scan "
-                    "(`logcollector db reindex` makes it anew)",
-                    self._database.path,
-                    error,
-                )
-            return
+                if self._database.generation == generation:
+                    log.warning(
+                        "%s: the search index cannot be kept: %s; searches will scan "
+                        "(`logcollector db reindex` makes it anew)",
+                        self._database.path,
+                        error,
+                    )
+            else:
+                return
+            # A new file may yet take the place of a damaged one.
+            while self._database.generation == generation:
+                await self._wait_stored()
 
     async def _follow(self) -> None:
         if not await self._attempt(create_index):
@@ -78,14 +80,17 @@ class Indexer:
             if self.lag_records < ENOUGH_RECORDS or (
                 self._writer.is_loaded and self._backlog.waiting_records
             ):
-                await self._writer.stored.wait()
-                self._writer.stored.clear()
+                await self._wait_stored()
                 continue
             step = partial(index_some, records=STEP_RECORDS)
             self.lag_records = await self._attempt(step)
             # Jobs run one by one: by now all batches before the step are in
             # this number, and none after it.
             counted = self._writer.stored_total
+
+    async def _wait_stored(self) -> None:
+        await self._writer.stored.wait()
+        self._writer.stored.clear()
 
     async def _attempt(self, job: Callable[[sqlite3.Connection], int]) -> int:
         """Run a job in SQLite's thread, again and again while a fault may pass."""

@@ -74,7 +74,8 @@ class Spool:
     """The files of one spool. Everything blocks; not for two threads at once.
 
     `max_bytes` is for whoever appends: see `size_bytes`. What the file system
-    refuses is raised as OSError, and then nothing has changed.
+    refuses is raised as OSError, and then nothing has changed; but if its folder
+    has been removed, it is not open any more.
     """
 
     def __init__(
@@ -201,6 +202,9 @@ class Spool:
         try:
             self._append(frames)
         except OSError as error:
+            if error.errno == errno.ENOENT and not self._sizes:
+                # Somebody has removed the folder; it can be made again.
+                self._let_go()
             if error.errno not in _FULL or not self.release_reserve():
                 raise
             log.warning("%s: no space left; its reserve is released", self.folder)
@@ -492,8 +496,12 @@ class Spool:
             os.unlink(RESERVE_NAME, dir_fd=self._folder)
         with contextlib.suppress(OSError):
             self.folder.rmdir()
-        os.close(self._folder)
-        self._folder = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._folder is not None:
+            os.close(self._folder)
+            self._folder = None
 
     def _opened(self, name: str, flags: int) -> int:
         flags |= os.O_NOFOLLOW | os.O_CLOEXEC

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pytest
-from faults.stream import Stream, disorder, numbers
+from faults.stream import Stream, disorder, numbers, so_far
 from integration.daemon import (
     COMMAND,
     PATIENCE_SECONDS,
@@ -208,19 +208,23 @@ def test_one_stopped_pipe_for_lines_and_messages(
             client.connect(address)
             client.sendall(b"".join(frames))
 
-    def stored() -> int:
-        return len(numbers(database)) if database.exists() else 0
+    def listens() -> bool:
+        try:
+            send()
+        except OSError:
+            return False
+        return True
 
     try:
-        until(lambda: os.path.exists(address), "a listener")
+        until(listens, "a listener")
         # Lines fill the pipe; that they are dropped is worth a message.
         send(*numbered_frames("stream.0", 2_000))
-        until(lambda: stored() == 2_000, "the first records")
+        until(lambda: len(so_far(database)) == 2_000, "the first records")
         # So is each of these.
         for _ in range(100):
             send(b"GET / HTTP/1.1\r\n\r\n")
         send(*numbered_frames("stream.0", 2_000, 2_000))
-        until(lambda: stored() == 4_000, "all records")
+        until(lambda: len(so_far(database)) == 4_000, "all records")
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0
     finally:

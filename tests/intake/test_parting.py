@@ -11,7 +11,7 @@ import pytest
 
 from collector.intake.parting import MAX_REST_BYTES, draw_held_back, take_rest
 
-Transport = asyncio.BaseTransport
+Transport = asyncio.WriteTransport
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -30,13 +30,20 @@ def run(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
 
 async def with_connection(
     listener: socket.socket, use: Callable[[socket.socket, Transport], Awaitable[Any]]
-) -> Any:
-    """Accept one connection whose bytes are not read, and let `use` have it."""
+) -> tuple[Any, bytes]:
+    """Accept one connection that is not read, and let `use` have it.
+
+    Returns what that returns, and the bytes that its protocol was given.
+    """
+    received = bytearray()
     accepted: asyncio.Future[Transport] = asyncio.get_running_loop().create_future()
 
     class Silent(asyncio.Protocol):
         def connection_made(self, transport: Any) -> None:
             accepted.set_result(transport)
+
+        def data_received(self, data: bytes) -> None:
+            received.extend(data)
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Silent, sock=listener)
@@ -46,31 +53,29 @@ async def with_connection(
         transport: Any = await accepted
         transport.pause_reading()
         try:
-            return await use(client, transport)
+            return await use(client, transport), bytes(received)
         finally:
             transport.abort()
             server.close()
 
 
 def test_the_rest(run: Any) -> None:
-    """What has arrived is returned, and what is sent later fails."""
+    """What has arrived is given to the protocol, and what is sent later fails."""
 
-    async def use(client: socket.socket, transport: Transport) -> tuple[bytes, bool]:
+    async def use(client: socket.socket, transport: Transport) -> bool:
         client.sendall(b"one" * 1000)
         await draw_held_back(transport)
-        rest = take_rest(transport)
+        take_rest(transport)
         try:
             for _ in range(100):
                 await asyncio.to_thread(client.sendall, b"late")
                 await asyncio.sleep(0.01)
         except OSError:
-            return rest, True
-        return rest, False
+            return True
+        return False
 
-    rest, refused = run(with_connection(socket.create_server(("127.0.0.1", 0)), use))
-
-    assert rest == b"one" * 1000
-    assert refused
+    listener = socket.create_server(("127.0.0.1", 0))
+    assert run(with_connection(listener, use)) == (True, b"one" * 1000)
 
 
 def test_a_unix_socket(run: Any, tmp_path: Path) -> None:
@@ -78,39 +83,39 @@ def test_a_unix_socket(run: Any, tmp_path: Path) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(tmp_path / "logs.sock"))
 
-    async def use(client: socket.socket, transport: Transport) -> bytes:
+    async def use(client: socket.socket, transport: Transport) -> None:
         client.sendall(b"one")
         await draw_held_back(transport)
-        rest = take_rest(transport)
+        take_rest(transport)
         with pytest.raises(BrokenPipeError):
             client.sendall(b"late")
-        return rest
 
-    assert run(with_connection(listener, use)) == b"one"
+    assert run(with_connection(listener, use)) == (None, b"one")
 
 
 def test_a_bound(run: Any) -> None:
     """No more is taken than a connection may buffer."""
 
-    async def use(client: socket.socket, transport: Transport) -> int:
+    async def use(client: socket.socket, transport: Transport) -> None:
         client.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
                 client.send(bytes(65_536))
-        return len(take_rest(transport))
+        take_rest(transport)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    assert run(with_connection(listener, use)) == MAX_REST_BYTES
+    _, received = run(with_connection(listener, use))
+    assert len(received) == MAX_REST_BYTES
 
 
 def test_a_closed_connection(run: Any) -> None:
     """Nothing is done to a descriptor that may be another's by now."""
 
-    async def use(client: socket.socket, transport: Transport) -> bytes:
+    async def use(client: socket.socket, transport: Transport) -> None:
         client.sendall(b"one")
         transport.abort()
         await draw_held_back(transport)
-        return take_rest(transport)
+        take_rest(transport)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    assert run(with_connection(listener, use)) == b""
+    assert run(with_connection(listener, use)) == (None, b"")

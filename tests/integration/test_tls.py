@@ -10,6 +10,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -561,3 +562,26 @@ def test_the_readmes_example(start_daemon: Any, loop_name: str, tmp_path: Path) 
     assert daemon.wait_rows(1)[0]["message"] == "nobody reads this on its way"
     daemon.stop()
     assert "warning" not in daemon.stderr
+
+
+def test_a_stop_under_load(secured: Any, authority: Authority) -> None:
+    """What a busy client's kernel still held is decrypted too: no gap, no reject."""
+    daemon = secured("--stop-timeout-seconds", "1")
+    with connect(daemon, authority.client_context()) as client:
+
+        def log() -> None:
+            with contextlib.suppress(OSError):
+                for frame in frames * 100:
+                    client.sendall(frame)
+
+        frames = [b"".join(numbered_frames("app", 100))] * 10
+        busy = threading.Thread(target=log)
+        busy.start()
+        daemon.wait_rows(100)
+        daemon.stop()
+        busy.join(PATIENCE_SECONDS)
+
+    stored = [row["message"] for row in daemon.rows()]
+    assert stored == [str(n % 100) for n in range(len(stored))]
+    reasons = {row["reason"] for row in daemon.rows("SELECT reason FROM rejects")}
+    assert reasons <= {"stopped"}

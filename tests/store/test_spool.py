@@ -435,3 +435,18 @@ def test_a_small_bound_has_small_segments(folder):
         read = spool.read()
         spool.forget(read[0][1])
         assert before // 8 <= before - spool.size_bytes <= before // 4
+
+
+def test_a_folder_that_is_removed_is_made_again(folder):
+    """Whoever removes the folder of a spool at rest loses nothing by it."""
+    with opened(folder) as spool:
+        spool.append(frames_of("stored"))
+        [(_, position)] = spool.read()
+        spool.forget(position)
+        folder.rmdir()
+        with pytest.raises(FileNotFoundError):
+            spool.append(frames_of("a"))
+        assert not spool.is_open
+        spool.open()
+        spool.append(frames_of("a"))
+        assert texts_in(spool) == ["a"]
