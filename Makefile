@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
+# Tests run beside each other, as many as there are processors.
+PARALLEL := -n auto
+
 # What the installed package is made of: when it changes, it is made anew.
 SOURCES := pyproject.toml setup.py $(shell find collector -name '*.py')
 
@@ -46,14 +49,14 @@ run: $(VENV)/installed
 	@$(BIN)/logcollector serve --port 9020 --db logs.sqlite
 
 test: $(VENV)/installed $(VENV)/tools
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 check: $(VENV)/installed $(VENV)/tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	rm -f .coverage .coverage.*
-	PYTHONPATH=. $(BIN)/coverage run -m pytest
+	PYTHONPATH=. $(BIN)/coverage run -m pytest $(PARALLEL)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
