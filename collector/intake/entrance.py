@@ -42,6 +42,9 @@ RETRY_SECONDS: Final = 1.0
 # At a stop: how long no connection may have come in for all to be accepted.
 SETTLED_SECONDS: Final = 0.02
 
+# How often that is waited for, as newcomers may come for ever.
+SETTLING_ROUNDS: Final = 25
+
 # That it is full, and that it is no more, is each said at most this often.
 SAY_SECONDS: Final = 1.0
 
@@ -106,17 +109,16 @@ class Entrance:
         self._keeper = asyncio.create_task(self._keep())
 
     async def settle(self, deadline: float) -> None:
-        """Wait until nobody comes any more, or none can be let in.
+        """Wait until those who waited are in, or none can be let in.
 
         `deadline` is in the loop's time.
         """
         loop = asyncio.get_running_loop()
-        seen = -1
-        while (
-            seen != self.accepted_total and not self.is_full and loop.time() < deadline
-        ):
+        for _ in range(SETTLING_ROUNDS):
             seen = self.accepted_total
             await asyncio.sleep(SETTLED_SECONDS)
+            if seen == self.accepted_total or self.is_full or loop.time() >= deadline:
+                return
 
     async def wait_open(self, deadline: float) -> None:
         """Wait until it accepts again. `deadline` is in the loop's time."""
