@@ -292,7 +292,8 @@ class Service:
         await asyncio.wait({task, forced}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             waiting = self._storage.backlog.waiting_records if self._storage else 0
-            raise StopForced(f"stopped at once; {waiting} records were not stored")
+            lost = f"; {waiting} records were not stored" if waiting else ""
+            raise StopForced(f"stopped at once{lost}")
         forced.cancel()
         await task
 

@@ -121,6 +121,8 @@ class Storage:
                 folder.absolute(),  # noqa: ASYNC240 - no I/O
                 max_bytes=settings.spool_max_bytes,
                 reserve_bytes=settings.spool_reserve_bytes,
+                # A folder that somebody chose stays as it was made.
+                is_removable=not settings.spool,
             ),
             self.overflow,
             receiver=receiver,

@@ -82,23 +82,26 @@ def _run(
             await service.run(functools.partial(_say_ready, service, settings))
         except StopForced as error:
             log.error("%s", error)
-            _exit_now(EXIT_FORCED)
+            _exit_now(EXIT_FORCED, messages)
         except CollectorError as error:
             messages.say(f"logcollector: {error}")
             status = exit_status(error)
         if service.output_is_blocked or service.is_looking_up:
             # Ending the usual way would wait for threads that may be stuck.
-            _exit_now(status)
+            _exit_now(status, messages)
         return status
 
     with asyncio.Runner(loop_factory=loop_factory(settings.loop)) as runner:
         status = runner.run(serve())
     _leave_stdout()
+    # A dictConfig makes logging forget all handlers that it finds.
+    messages.flush()
     return status
 
 
-def _exit_now(status: int) -> NoReturn:
+def _exit_now(status: int, messages: OwnMessages) -> NoReturn:
     logging.shutdown()
+    messages.flush()
     os._exit(status)
 
 

@@ -39,7 +39,7 @@ class Episode:
         total = self._by_peer.total()
         seconds = round(at - self._began, 3)
         message = f"{total} records were shed in {seconds:.1f} s, as there was no room"
-        log.warning("%s; there is room again", message)
+        log.warning("%s", message)
         return json.dumps(
             {
                 "name": "logcollector",

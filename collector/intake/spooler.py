@@ -33,7 +33,7 @@ MOST_A_TURN: Final = 8000
 
 # Between two attempts at a file system that refuses.
 RETRY_SECONDS: Final = 0.5
-RESERVE_SECONDS: Final = 60.0
+RESERVE_SECONDS: Final = 10.0
 
 
 class Spooler:
@@ -67,7 +67,7 @@ class Spooler:
         self._recovered_to = 0
         self._synced_at = 0.0
         self._retry_at = 0.0
-        self._reserve_at = 0.0
+        self._has_reserve = True
         self._stopping = False
         self._working_since: float | None = None
         self._replayed_total = 0
@@ -111,19 +111,29 @@ class Spooler:
     def _open(self) -> None:
         self._spool.open()
         self._recovered_to = self._spool.last_number
-        if not self._spool.keep_reserve():
-            log.warning(
-                "%s: there is no room for its reserve (spool_reserve_bytes)",
-                self._spool.folder,
-            )
+        self._take_reserve()
+
+    def _take_reserve(self) -> None:
+        """Have the spool keep its reserve; say once that it can't."""
+        try:
+            self._spool.keep_reserve()
+        except OSError as error:
+            if self._has_reserve:
+                log.warning(
+                    "%s: cannot take its reserve (spool_reserve_bytes): %s",
+                    self._spool.folder,
+                    error.strerror,
+                )
+            self._has_reserve = False
+        else:
+            self._has_reserve = True
 
     async def run(self) -> None:
         """Work until told to stop."""
         while not self._stopping:
             if not self._overflow.active and not self._spool.has_segments:
                 self._tell_empty()
-                await self._keep_reserve()
-                await self._overflow.arrived.wait()
+                await self._wait_for_work()
             if await self.turn():
                 continue
             if self.fault:
@@ -269,11 +279,14 @@ class Spooler:
             self._forgotten = position
             await self._in_thread(lambda: self._spool.forget(position))
 
-    async def _keep_reserve(self) -> None:
-        if time.monotonic() >= self._reserve_at:
-            self._reserve_at = time.monotonic() + RESERVE_SECONDS
+    async def _wait_for_work(self) -> None:
+        """Wait until records go to the spool, and renew its reserve meanwhile."""
+        while not self._overflow.arrived.is_set():
             if self._spool.is_open:
-                await self._in_thread(self._spool.keep_reserve)
+                await self._timed(self._take_reserve)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RESERVE_SECONDS):
+                    await self._overflow.arrived.wait()
 
     async def drain(self, seconds: float) -> None:
         """Let everything go to the database, as long as that is possible."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sqlite3
@@ -23,9 +22,6 @@ from collector.store.schema import (
 )
 
 Result = TypeVar("Result")
-
-# Of a new database, less the umask. The write-ahead log gets the same.
-FILE_MODE: Final = 0o640
 
 # What SQLite puts beside a database.
 SIBLING_SUFFIXES: Final = ("-wal", "-shm", "-journal")
@@ -57,11 +53,6 @@ async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection
     # Its debug messages hold whole batches; in a program that sends its own
     # records to a collector within it, they would never end.
     logging.getLogger("aiosqlite").setLevel(logging.INFO)
-    refuse_links(path)
-    with contextlib.suppress(OSError):
-        # What SQLite makes itself, everybody may read. If this fails, SQLite
-        # fails too and says why.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
     try:
         # A first try without aiosqlite, whose thread would report a failure
         # to a loop that may be closed by then.

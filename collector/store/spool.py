@@ -84,11 +84,14 @@ class Spool:
         *,
         max_bytes: int,
         reserve_bytes: int,
+        is_removable: bool = True,
     ) -> None:
         self.folder: Final = folder
         self.max_bytes: Final = max_bytes
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_OF_BOUND)
         self._reserve_bytes = reserve_bytes
+        # Whether the folder is ours to remove, when it holds nothing.
+        self._is_removable = is_removable
         self._folder: int | None = None
         # The least number that a segment of this spool may have.
         self._base = secrets.randbits(LINEAGE_BITS) << COUNT_BITS
@@ -172,27 +175,24 @@ class Spool:
         for number in firsts:
             self._take_first(number)
 
-    def keep_reserve(self) -> bool:
+    def keep_reserve(self) -> None:
         """Take space that is given back when the file system is full.
 
-        Returns False where there is not enough of it.
+        Raises OSError where there is not enough of it.
         """
         if not self._reserve_bytes or self._folder is None:
-            return True
+            return
         try:
             file = self._opened(RESERVE_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         except FileExistsError:
-            return True
-        except OSError:
-            return False
+            return
         try:
             os.posix_fallocate(file, 0, self._reserve_bytes)
         except OSError:
             os.unlink(RESERVE_NAME, dir_fd=self._folder)
-            return False
+            raise
         finally:
             os.close(file)
-        return True
 
     def append(self, frames: list[bytes]) -> None:
         """Add encoded frames; all of them, or none when OSError is raised.
@@ -494,8 +494,9 @@ class Spool:
             self._end_segment()
         with contextlib.suppress(OSError):
             os.unlink(RESERVE_NAME, dir_fd=self._folder)
-        with contextlib.suppress(OSError):
-            self.folder.rmdir()
+        if self._is_removable:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
         self._let_go()
 
     def _let_go(self) -> None:

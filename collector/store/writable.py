@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 import aiosqlite
 
 from collector.errors import DamagedDatabase, StoreError
-from collector.store.database import open_database, run_in_thread
+from collector.store.claim import Claim
+from collector.store.database import open_database, refuse_links, run_in_thread
 
 log = logging.getLogger("logcollector")
 
@@ -40,6 +41,7 @@ class WritableDatabase:
         self.path: Final = path
         self._synchronous = synchronous
         self._connection: aiosqlite.Connection | None = None
+        self._claim = Claim(path)
         self._using = asyncio.Lock()
         self.generation = 0
 
@@ -70,16 +72,16 @@ class WritableDatabase:
         """Close it for good, with all of the write-ahead log in the file."""
         async with self._using:
             connection = self._connection
-            if connection is None:
-                return
-            try:
-                # By itself SQLite does so only where nobody else has the
-                # database open, as a tail has.
-                await run_in_thread(connection, checkpoint)
-            except sqlite3.Error as error:
-                # Everything committed is in the log.
-                log.warning("%s: closing: %s", self.path, error)
-            await self._close()
+            if connection is not None:
+                try:
+                    # By itself SQLite does so only where nobody else has the
+                    # database open, as a tail has.
+                    await run_in_thread(connection, checkpoint)
+                except sqlite3.Error as error:
+                    # Everything committed is in the log.
+                    log.warning("%s: closing: %s", self.path, error)
+                await self._close()
+            self._claim.release()
 
     async def replace(self, error: Exception) -> None:
         """Set a damaged file aside and begin a new one, as `open` does."""
@@ -98,6 +100,8 @@ class WritableDatabase:
         return self._connection
 
     async def _opened(self) -> aiosqlite.Connection:
+        refuse_links(self.path)
+        self._claim.take()
         return await open_database(self.path, synchronous=self._synchronous)
 
     async def _close(self) -> None:
@@ -136,10 +140,11 @@ class WritableDatabase:
             raise StoreError(
                 f"{self.path}: is damaged and cannot be moved aside: {failed}"
             ) from None
+        self._claim.release()
         self.generation += 1
         log.error(
             "%s: is damaged (%s): it is now %s, and a new one is begun",
             self.path,
-            error,
+            str(error).removeprefix(f"{self.path}: "),
             aside.name,
         )

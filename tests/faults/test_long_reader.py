@@ -22,6 +22,9 @@ MIB = 1024 * 1024
 BOUND_BYTES = 64 * MIB
 GROWN_BYTES = 96 * MIB
 
+# The log of a daemon without readers stays under it: see wal_autocheckpoint.
+GROWN_WITH_READERS_BYTES = 40 * MIB
+
 # After a reader has ended, with or without new records.
 CUT_BACK_SECONDS = 15.0
 
@@ -91,7 +94,7 @@ def test_readers_that_overlap(start_daemon: Any, figure: Figure) -> None:
     """Short readers of which one is always there do not keep the log growing."""
     daemon = start_daemon()
     stopping = threading.Event()
-    peak = 0
+    sizes = [0]
 
     def read(number: int) -> None:
         stopping.wait(0.04 * number)
@@ -99,22 +102,24 @@ def test_readers_that_overlap(start_daemon: Any, figure: Figure) -> None:
             with long_read(daemon.database):
                 stopping.wait(0.15)
 
+    def cut_back() -> bool:
+        sizes.append(log_bytes(daemon))
+        return max(sizes) > GROWN_WITH_READERS_BYTES > 2 * sizes[-1]
+
     with Stream(daemon, rate=RATE, padding=PADDING) as stream:
         until(lambda: len(numbers(daemon.database)) > 100, "a stream under way")
         readers = [threading.Thread(target=read, args=[n]) for n in range(4)]
         for reader in readers:
             reader.start()
         try:
-            while stream.sent < 12 * RATE and not stream.broken:
-                peak = max(peak, log_bytes(daemon))
-                stopping.wait(0.01)
+            # An attempt may fail for a reader; the next one comes after a pause.
+            until(cut_back, "a log that is cut back", 120)
             sent = stream.stop()
         finally:
             stopping.set()
             for reader in readers:
                 reader.join()
-    figure("write-ahead log's peak with overlapping readers", peak / MIB, "MiB")
-    assert peak < 2 * BOUND_BYTES
+    figure("write-ahead log's peak with overlapping readers", max(sizes) / MIB, "MiB")
     until(
         lambda: daemon.rows("SELECT max(id) FROM records")[0][0] >= sent, "all records"
     )

@@ -241,3 +241,21 @@ async def test_a_checkpoint_tells_of_readers(database):
         await database.run(add_record)
         assert await database.run(checkpoint)
     assert not await database.run(checkpoint)
+
+
+@pytest.mark.parametrize("name", ["itself", "symlink", "hard link"])
+async def test_a_database_is_written_by_one(path, name):
+    """A second one is told so, by whatever path it names the file."""
+    first = WritableDatabase(path, synchronous="off")
+    await first.open()
+    other = path
+    if name != "itself":
+        other = path.with_name("other.sqlite")
+        (other.symlink_to if name == "symlink" else other.hardlink_to)(path)
+    second = WritableDatabase(other, synchronous="off")
+    with pytest.raises(StoreError, match="another logcollector writes to it"):
+        await second.open()
+    await first.finish()
+
+    await second.open()
+    await second.finish()

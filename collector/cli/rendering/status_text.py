@@ -70,6 +70,8 @@ def _rows(status: Status, before: Status | None) -> Iterator[tuple[str, str]]:
     if status.database:
         sizes = f"{size(status.database_bytes)}, log {size(status.wal_bytes)}"
         yield "database", f"{status.database}, {sizes}"
+        if status.replaced_total:
+            yield "damaged, set aside", f"{status.replaced_total:>13,}"
         yield "commits", _commits(status)
         yield "not indexed yet", f"{status.index_lag_records:>13,}"
     yield "loop lag", f"{status.loop_lag_seconds * 1000:.0f} ms at worst"
