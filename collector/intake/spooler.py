@@ -77,6 +77,9 @@ class Spooler:
         self._spilled_before = 0
         # What keeps it from writing; "" while nothing does.
         self.fault = ""
+        # False once a sync has failed: nobody knows what became of those frames,
+        # though the next sync may find nothing to do.
+        self._can_sync = True
         # What was said of it last.
         self._said = ""
 
@@ -134,6 +137,7 @@ class Spooler:
             if not self._overflow.active and not self._spool.has_segments:
                 self._tell_empty()
                 await self._wait_for_work()
+                self._can_sync = True
             if await self.turn():
                 continue
             if self.fault:
@@ -187,8 +191,22 @@ class Spooler:
         overflow.appended(frames, spool.size_bytes)
         if time.monotonic() - self._synced_at >= self.sync_seconds:
             self._synced_at = time.monotonic()
-            await self._attempt(spool.sync)
+            await self._sync()
         return bool(frames)
+
+    async def _sync(self) -> None:
+        """Sync the spool; that it can't is no reason to keep frames in memory."""
+        try:
+            await self._timed(self._spool.sync)
+        except OSError as error:
+            if not self._can_sync:
+                return
+            self._can_sync = False
+            log.warning(
+                "%s: cannot be synced: %s; a power cut could lose what waits there",
+                self._spool.folder,
+                error.strerror,
+            )
 
     def _append(self, frames: list[bytes]) -> None:
         if not self._spool.is_open:

@@ -80,8 +80,9 @@ class Writer:
         # The number of the batch whose COMMIT failed last, and how many of the
         # oldest records it has: they may be in the database all the same.
         self.unsure_batch = (0, 0)
-        # The last batch in the database when it was opened.
+        # The last batch in the database before there was one of this run.
         self.found_batch = 0
+        self._has_state = False
         # Up to where the spool's frames are stored, as (segment, offset).
         self.spool_position = (0, 0)
         # Told the seconds that each transaction took, once it is committed.
@@ -114,15 +115,24 @@ class Writer:
             self._try_without_a_batch(error)
 
     async def find_state(self) -> bool:
-        """Ask the database for its state; tell whether it answered."""
+        """Learn the state that the database was in; tell whether it is known."""
+        if self._has_state:
+            return True
         try:
-            state = await self._database.run(_stored_state)
+            await self._database.run(self._note_state)
         except (sqlite3.Error, StoreError) as error:
             self._try_without_a_batch(error)
             return False
-        self.found_batch = state[0]
-        self.spool_position = state[1:]
         return True
+
+    def _note_state(self, connection: sqlite3.Connection) -> None:
+        """Read the state, in SQLite's thread, before a batch changes it."""
+        [(batch, segment, offset)] = connection.execute(
+            "SELECT batch, spool_segment, spool_offset FROM writer_state"
+        )
+        self.found_batch = batch
+        self.spool_position = segment, offset
+        self._has_state = True
 
     async def run(self) -> None:
         """Write until the backlog is closed and empty.
@@ -223,6 +233,8 @@ class Writer:
             # the disk. This syncs all of it, or fails.
             checkpoint(connection)
             self._is_doubtful = False
+        if not self._has_state:
+            self._note_state(connection)
         self._inserter.store(
             connection, batch=batch, number=number, max_rejects=self.max_rejects
         )
@@ -297,13 +309,6 @@ class Writer:
                 await self._store(Batch([], [reject], 0, batch.position))
         else:
             raise StoreError(f"{self._path}: {error}") from error
-
-
-def _stored_state(connection: sqlite3.Connection) -> tuple[int, int, int]:
-    [(batch, segment, offset)] = connection.execute(
-        "SELECT batch, spool_segment, spool_offset FROM writer_state"
-    )
-    return batch, segment, offset
 
 
 def has_space(path: Path) -> bool:

@@ -2,9 +2,13 @@
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
+from intake.spooling import Spooling
 
 from collector.intake.receiver import Receiver
 from collector.store.backlog import Backlog
@@ -88,3 +92,17 @@ async def make_parts(tmp_path):
             parts.backlog.close()
             await asyncio.wait({parts.writing}, timeout=10)
         await parts.database.finish()
+
+
+@pytest.fixture
+async def begin(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Begins runs on one database and spool, each after the one before."""
+    runs: list[Spooling] = []
+
+    async def start(database: Path = tmp_path / "logs.sqlite", **how: Any) -> Spooling:
+        runs.append(Spooling(database, **how))
+        return await runs[-1].start()
+
+    yield start
+    for run in runs:
+        await run.stop(patient=False)

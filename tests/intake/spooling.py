@@ -37,6 +37,11 @@ def payload(text: str) -> bytes:
     return json.dumps({"msg": text, "name": "app", "created": 1.5}).encode()
 
 
+def numbers(count: int, start: int = 0) -> list[str]:
+    """Return messages that are numbers."""
+    return [str(number) for number in range(start, start + count)]
+
+
 class Spooling:
     """One run of the store, from the receiver on."""
 
@@ -148,6 +153,7 @@ class Spooling:
         await asyncio.wait(self.tasks)
         self.tasks = []
         await self.database.close()
+        self.database._claim.release()
         from store.spool_model import abandon
 
         abandon(self.spool)

@@ -63,7 +63,7 @@ def test_a_second_daemon_is_refused(start_daemon: Any) -> None:
     first.send(stock_frame("one"))
     first.wait_rows(1)
 
-    second.wait_said("another logcollector uses this spool")
+    second.wait_said("another logcollector writes to it")
     assert "Traceback" not in second.stderr
 
 

@@ -78,6 +78,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a test makes its spool."""
+    return tmp_path / "spool"
+
+
+@pytest.fixture
 def stored(path: Path) -> Iterator[Stored]:
     """A database that is filled as the daemon does it, and has no records yet."""
     with new_stored(path) as one:
