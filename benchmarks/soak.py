@@ -127,10 +127,12 @@ class Soak:
                     time.sleep(chance.uniform(*FAULT_SECONDS))
                     if epoch.killed and time.monotonic() >= deadline:
                         # In the midst of it.
+                        epoch.counts = counts(daemon)
                         daemon.kill()
                 if daemon.process.poll() is not None:
                     break
-            if epoch.killed:
+            if epoch.killed and daemon.process.poll() is None:
+                epoch.counts = counts(daemon)
                 daemon.kill()
             epoch.reports = {client.name: stopped(client) for client in clients}
             epoch.bad_frames = mischief.bad_frames
@@ -196,7 +198,11 @@ def accounts(soak: Soak) -> tuple[dict[str, float], list[str]]:
             missing += len(gone.difference(report.dropped))
         totals["given up by handlers"] += dropped
         if epoch.killed:
-            totals["lost with a killed daemon"] += missing
+            # What it shed it had told; the rest was in memory or in the kernel.
+            shed = min(missing, epoch.counts["shed_total"])
+            totals["shed"] += shed
+            totals["lost with a killed daemon"] += missing - shed
+            say(f"daemon {number}: {missing - shed} were lost with it")
             continue
         wrong += [f"daemon {number}: {text}" for text in imbalance(epoch, missing)]
         totals["shed"] += epoch.counts["shed_total"]

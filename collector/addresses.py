@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
+from posixpath import normpath
 
 DEFAULT_PORT = 9020
 
@@ -87,6 +88,28 @@ def is_host(text: str) -> bool:
     except ValueError:
         return re.fullmatch(r"[A-Za-z0-9_.-]{1,253}", text) is not None
     return True
+
+
+def overlap(one: Address, other: Address) -> bool:
+    """Tell whether only one of two addresses can be listened on.
+
+    Names of hosts are compared, not looked up. Each port 0 is one of its own.
+    """
+    if isinstance(one, UnixAddress) or isinstance(other, UnixAddress):
+        return (
+            isinstance(one, UnixAddress)
+            and isinstance(other, UnixAddress)
+            and normpath(one.path) == normpath(other.path)
+        )
+    if one.port != other.port or not one.port:
+        return False
+    try:
+        hosts = [ip_address(one.host), ip_address(other.host)]
+    except ValueError:
+        return one.host.lower() == other.host.lower()
+    return hosts[0].version == hosts[1].version and (
+        hosts[0] == hosts[1] or any(host.is_unspecified for host in hosts)
+    )
 
 
 def is_loopback(address: Address) -> bool:

@@ -15,6 +15,7 @@ import logging
 import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import (
     Annotated,
@@ -34,6 +35,7 @@ from collector.addresses import (
     TcpAddress,
     is_host,
     is_loopback,
+    overlap,
     parse_address,
     parse_http_address,
 )
@@ -512,6 +514,13 @@ def _check_value(key: str, value: Any) -> None:
 
 def _check_together(settings: Settings) -> None:
     """Check what depends on several settings. Raises ConfigError."""
+    for one, other in combinations(settings.addresses(), 2):
+        if overlap(one, other):
+            raise ConfigError(
+                "listen",
+                f"{one} and {other} can't both be listened on",
+                "leave out one of them",
+            )
     address = settings.http()
     if address is None or is_loopback(address):
         return

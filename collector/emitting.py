@@ -5,7 +5,7 @@ from __future__ import annotations
 from collector.config import Settings
 from collector.emit.emitter import Emitter
 from collector.emit.formatter import CollectorFormatter
-from collector.emit.outputs import open_output
+from collector.emit.outputs import check_output, open_output
 from collector.errors import ConfigError
 
 
@@ -14,18 +14,9 @@ def make_emitter(settings: Settings) -> Emitter | None:
 
     Raises ConfigError when the output can't be opened.
     """
-    try:
-        formatter = CollectorFormatter(
-            settings.format,
-            settings.datefmt,
-            logname=settings.logname,
-            show_extra=settings.emit_extra,
-        )
-    except ValueError as error:
-        raise ConfigError("format", f"no format of logging: {error}") from None
     output = open_output(
         settings.emit,
-        formatter,
+        _formatter(settings),
         logname=settings.logname or None,
         logging_config=settings.logging,
         rotate_bytes=settings.emit_rotate_bytes,
@@ -41,3 +32,20 @@ def make_emitter(settings: Settings) -> Emitter | None:
     )
     emitter.start()
     return emitter
+
+
+def check_emitter(settings: Settings) -> None:
+    """Check what `make_emitter` would open, and make no file. Raises ConfigError."""
+    check_output(settings.emit, _formatter(settings), settings.logging)
+
+
+def _formatter(settings: Settings) -> CollectorFormatter:
+    try:
+        return CollectorFormatter(
+            settings.format,
+            settings.datefmt,
+            logname=settings.logname,
+            show_extra=settings.emit_extra,
+        )
+    except ValueError as error:
+        raise ConfigError("format", f"no format of logging: {error}") from None

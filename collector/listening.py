@@ -13,7 +13,7 @@ from collector.config import Settings
 from collector.intake.allow import Allowed
 from collector.intake.gate import Gate, GateRules
 from collector.intake.limits import ConnectionLimits
-from collector.intake.sockets import bind, shown_address, unlink
+from collector.intake.sockets import bind, group_number, shown_address, unlink
 from collector.intake.tls import ServerTls, load_tls
 from collector.listen_settings import ListenerSettings, TlsSettings, settings_of
 
@@ -110,6 +110,15 @@ def _of_gate(
     if listener is None and not gate.rules.has_table:
         return settings.listener(gate.address)
     return listener
+
+
+def check_doors(settings: Settings) -> None:
+    """Check what `open_doors` would read, and bind nothing. Raises ConfigError."""
+    rules = _Rules()
+    for listener in settings.listeners():
+        rules.of(listener)
+        if listener.group:
+            group_number(listener.group)
 
 
 class _Rules:

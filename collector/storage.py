@@ -63,6 +63,7 @@ class Storage:
             else None
         )
         self.spooler: Spooler | None = None
+        self._receiver: Receiver | None = None
         # Those that end by themselves, and those that are cancelled.
         self._writing: asyncio.Task[None] | None = None
         self._spooling: asyncio.Task[None] | None = None
@@ -172,6 +173,8 @@ class Storage:
     async def _keep_rest(self) -> int:
         """Spool what could not be stored; return how many records are lost."""
         rest = self.backlog.take(self.backlog.waiting_records).records
+        if self.spooler is None and self._receiver is not None:
+            self._receiver.closed = True
         if self.spooler is None:
             return len(rest)
         waiting = len(rest) + self.spooler.waiting_records

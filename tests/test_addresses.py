@@ -6,6 +6,7 @@ from collector.addresses import (
     TcpAddress,
     UnixAddress,
     is_loopback,
+    overlap,
     parse_address,
     parse_http_address,
     parse_port,
@@ -122,3 +123,27 @@ def test_what_is_no_address_for_http(text):
 def test_loopback(text, expected):
     """Only addresses that no other host can reach are loopback's."""
     assert is_loopback(parse_address(text)) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("127.0.0.1:1", "127.0.0.1:1", True),
+        ("127.0.0.1:1", "127.0.0.1:2", False),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+        ("0.0.0.0:1", "10.0.0.1:1", True),
+        ("10.0.0.1:1", "0.0.0.0:1", True),
+        ("10.0.0.1:1", "10.0.0.2:1", False),
+        ("[::]:1", "[::1]:1", True),
+        ("[::]:1", "0.0.0.0:1", False),
+        ("[::1]:1", "[0:0::1]:1", True),
+        ("web1:1", "WEB1:1", True),
+        ("web1:1", "web2:1", False),
+        ("/run/a.sock", "unix:/run//./a.sock", True),
+        ("/run/a.sock", "/run/b.sock", False),
+        ("/run/a.sock", "127.0.0.1:1", False),
+    ],
+)
+def test_addresses_that_exclude_each_other(one, other, expected):
+    """An address and a wildcard of its kind and port are the same to listen on."""
+    assert overlap(parse_address(one), parse_address(other)) is expected

@@ -42,6 +42,14 @@ ALLOWED = {
     },
     "config": {"errors", "addresses", "formats", "http_token", "listen_settings"},
     "listening": {"intake", "config", "listen_settings", "addresses"},
+    "checking": {
+        "addresses",
+        "config",
+        "emitting",
+        "errors",
+        "http_token",
+        "listening",
+    },
     "service": {
         "emitting",
         "storage",
@@ -68,6 +76,7 @@ ALLOWED = {
     "client": {"service", "config", "loops", "errors", "addresses"},
     "cli": {
         "config_toml",
+        "checking",
         "service",
         "store",
         "query",

@@ -194,3 +194,17 @@ def test_what_is_no_mode(text):
     """Anything else is refused with an example."""
     with pytest.raises(ValueError, match="0660"):
         parse_mode(text)
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        ("127.0.0.1:9", ListenTable(address="127.0.0.1:9", allow=("10.0.0.0/8",))),
+        ("127.0.0.1:9", "127.0.0.1:8", "0.0.0.0:9"),
+        ("/run/a.sock", "/run/a.sock"),
+    ],
+)
+def test_an_address_that_is_there_twice(listen):
+    """Which of two tables holds must not be a matter of luck."""
+    with pytest.raises(ConfigError, match="can't both be listened on"):
+        load_settings(flags={"listen": listen})

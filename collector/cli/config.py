@@ -52,12 +52,16 @@ def show(defaults: bool, config_file: Path | None, **flags: Any) -> None:
 def check(file: Path | None) -> None:
     """Check a settings file, together with the environment.
 
-    Without FILE, the one that LOGCOLLECTOR_CONFIG names. Exit status 2 when
-    something is wrong.
+    Reads the certificates and all else that `serve` would, but listens nowhere
+    and opens no database. Without FILE, the one that LOGCOLLECTOR_CONFIG names.
+    Exit status 2 when something is wrong.
     """
+    # Heavy, and needed by this command alone.
+    from collector.checking import check_start
+
     environment = dict(os.environ)
     if file is None and environment.get("LOGCOLLECTOR_CONFIG"):
         file = Path(environment["LOGCOLLECTOR_CONFIG"])
     file = settings_file(file)
-    load_settings(file=file, environment=environment)
+    check_start(load_settings(file=file, environment=environment))
     click.echo(f"{file or 'the environment'}: all settings are right")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import socket
@@ -57,7 +58,7 @@ def command(  # noqa: PLR0917 - click passes by name
     """Send MESSAGE, or each line of stdin, as a record.
 
     Ends when the collector has read everything; exit status 69 when it can't
-    be reached.
+    be reached. Speaks no TLS.
 
     \b
     Examples:
@@ -86,12 +87,27 @@ def command(  # noqa: PLR0917 - click passes by name
     try:
         _deliver(documents, address)
     except OSError as error:
+        hint = _hint(error)
         click.echo(
-            f"logcollector: cannot send to {address}: {error.strerror or error} "
-            "(is `logcollector serve` running there?)",
+            f"logcollector: cannot send to {address}: {error.strerror or error}"
+            + (f" ({hint})" if hint else ""),
             err=True,
         )
         sys.exit(69)
+
+
+def _hint(error: OSError) -> str:
+    """Return what to look at when sending failed; or nothing."""
+    if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
+        return "is `logcollector serve` running there?"
+    if isinstance(error, ConnectionError) or error.errno == errno.ENOTCONN:
+        return (
+            "it is there, and hung up: it may want TLS, which send does not speak, "
+            "or not let this address in; its messages say why"
+        )
+    if isinstance(error, TimeoutError):
+        return "nobody has answered; is it the right address, and is the network up?"
+    return ""
 
 
 def _extra(text: str) -> tuple[str, object]:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
+import socket
 import ssl
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+File = str | os.PathLike[str]
+
 # How long a close waits for the collector to have read everything.
 CLOSE_SECONDS: Final = 1.0
+
+# How it shows that the other side has just hung up.
+_HANGING_UP: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class TLSSocketHandler(logging.handlers.SocketHandler):
@@ -27,11 +35,12 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
     key is in `certfile`) are this client's own, for a collector that asks for
     one. `server_hostname` is the name that the collector's certificate must
     have; it is `host` unless told otherwise. `context` replaces all files.
-    Raises OSError when a file can't be read or holds nothing usable.
+    Raises OSError that names the file when one can't be read or holds nothing
+    usable.
 
     Like its base it drops records silently while no collector is there, and
-    connects again by itself. That the two don't trust each other is said on
-    stderr, once for each reason.
+    connects again by itself. That somebody is there, but the two don't trust or
+    don't understand each other, is said on stderr, once for each reason.
     """
 
     sock: ssl.SSLSocket | None
@@ -40,10 +49,10 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
         self,
         host: str,
         port: int,
-        cafile: str | os.PathLike[str] | None = None,
+        cafile: File | None = None,
         *,
-        certfile: str | os.PathLike[str] | None = None,
-        keyfile: str | os.PathLike[str] | None = None,
+        certfile: File | None = None,
+        keyfile: File | None = None,
         server_hostname: str | None = None,
         context: ssl.SSLContext | None = None,
     ) -> None:
@@ -55,10 +64,7 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
             raise ValueError("a UNIX socket has no TLS; use SocketHandler")
         super().__init__(host, port)
         if context is None:
-            context = ssl.create_default_context(cafile=cafile)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if certfile:
-                context.load_cert_chain(certfile, keyfile)
+            context = _context(cafile, certfile, keyfile)
         self._context = context
         self._server_hostname = server_hostname or host
         self._process = 0
@@ -74,8 +80,7 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
             )
         except OSError as error:
             plain.close()
-            if isinstance(error, ssl.SSLError):
-                self._say(error)
+            self._say(_reason_of_handshake(error))
             raise
         self._process = os.getpid()
         self._connected_at = time.monotonic()
@@ -95,6 +100,7 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
         super().send(s)
         if self.sock is None and self.retryTime is None:
             # It was there, and could not be written to.
+            self._say(self._reason_of_end(ConnectionError()))
             self._put_off()
 
     def _put_off(self) -> None:
@@ -133,35 +139,52 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
         timeout = connected.gettimeout()
         try:
             connected.settimeout(0)
-            return not connected.recv(1024)
-        except ssl.SSLWantReadError:
+            # To ssl a reset is an end like any other; it is told apart here.
+            came = socket.socket.recv(connected, 1, socket.MSG_PEEK)
+            return not came or not connected.recv(1024)
+        except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError as error:
-            if isinstance(error, ssl.SSLError):
-                self._say(error)
+            self._say(self._reason_of_end(error))
             return True
         finally:
             connected.settimeout(timeout)
 
     def _say_farewell(self, connected: ssl.SSLSocket) -> None:
         """Tell the collector that this is the end, and wait until it has it all."""
+        if self._has_ended(connected):
+            return
         try:
             connected.settimeout(CLOSE_SECONDS)
             connected.unwrap()
-        except (OSError, ValueError):
-            # It has hung up already, or takes its time.
+        except OSError as error:
+            # It has hung up by now, or takes its time.
+            self._say(self._reason_of_end(error))
+        except ValueError:
             return
 
-    def _say(self, error: ssl.SSLError) -> None:
+    def _reason_of_end(self, error: OSError) -> str:
+        """Return why it ended the connection for good; empty: as it does at a stop.
+
+        A client whose certificate it does not accept may be told after the
+        handshake, with a reset. At a stop it ends connections in peace.
+        """
+        if isinstance(error, ConnectionError):
+            if time.monotonic() - self._connected_at < self.retryStart:
+                return (
+                    "it hung up right after the TLS handshake; it may not accept "
+                    "this client's certificate (tls_client_names)"
+                )
+            return ""
+        if isinstance(error, ssl.SSLError) and not isinstance(error, _HANGING_UP):
+            return _words(error)
+        return ""
+
+    def _say(self, reason: str) -> None:
         """Say once that records are dropped for a reason that will not go away."""
-        if isinstance(error, ssl.SSLCertVerificationError):
-            reason = f"its certificate is not accepted: {error.verify_message}"
-        elif isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-            # It hung up, as it does at a stop.
+        if not reason or reason in self._said:
             return
-        else:
-            reason = (error.reason or str(error)).lower().replace("_", " ")
-        if not logging.raiseExceptions or reason in self._said or sys.stderr is None:
+        if not logging.raiseExceptions or sys.stderr is None:
             return
         self._said.add(reason)
         print(
@@ -169,3 +192,54 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
             f"{reason}",
             file=sys.stderr,
         )
+
+
+def _reason_of_handshake(error: OSError) -> str:
+    """Return what a failure of the handshake means; empty: nothing to be said."""
+    if isinstance(error, _HANGING_UP):
+        return (
+            "it hung up during the TLS handshake; it may speak no TLS at this port, "
+            "or not allow this address"
+        )
+    if isinstance(error, TimeoutError):
+        return "it does not answer the TLS handshake; it may speak no TLS at this port"
+    return _words(error) if isinstance(error, ssl.SSLError) else ""
+
+
+def _words(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    return (error.reason or str(error)).lower().replace("_", " ")
+
+
+def _context(
+    cafile: File | None, certfile: File | None, keyfile: File | None
+) -> ssl.SSLContext:
+    """Make a client's context of files. Raises OSError that names the file."""
+    files = [os.fsdecode(file) for file in (cafile, certfile, keyfile) if file]
+    try:
+        context = ssl.create_default_context(cafile=cafile)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # What can be wrong with the first one has been.
+        files = files[1:] if cafile else files
+        if certfile:
+            context.load_cert_chain(certfile, keyfile)
+    except ssl.SSLError as error:
+        raise ssl.SSLError(error.errno, _fault_of_files(error, files)) from None
+    except OSError:
+        # ssl does not name the file; open does.
+        for file in files:
+            with Path(file).open("rb"):
+                continue
+        raise
+    return context
+
+
+def _fault_of_files(error: ssl.SSLError, files: Sequence[str]) -> str:
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"{files[-1]}: this key does not belong to the certificate in {files[0]}"
+    if error.reason == "NO_CERTIFICATE_OR_CRL_FOUND":
+        return f"{files[0]}: holds no certificate in PEM"
+    if "PEM lib" in str(error):
+        return f"{', '.join(files)}: holds no certificate with its key in PEM"
+    return f"{', '.join(files)}: {_words(error)}"

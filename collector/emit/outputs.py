@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import logging.config
 import logging.handlers
@@ -184,6 +185,62 @@ def open_output(
         ) from None
     except ValueError as error:
         raise ConfigError("emit", f"{target!r}: cannot be opened: {error}") from None
+
+
+def check_output(
+    target: str, formatter: CollectorFormatter, logging_config: Mapping[str, Any]
+) -> None:
+    """Check what `open_output` would open, and leave no file and no policy behind.
+
+    What a policy names is imported and made, as it will be. Raises ConfigError.
+    """
+    if target == "logging":
+        in_force = _in_force()
+        configure_logging(_unopened(logging_config), formatter)
+        _restore(in_force)
+    elif target not in _NO_FILES:
+        _check_file(target, "emit")
+
+
+_NO_FILES: Final = ("none", "stdout", "stderr")
+
+# Handlers of files that are opened late when told so.
+_FILE_HANDLERS: Final = (
+    "logging.FileHandler",
+    "logging.handlers.RotatingFileHandler",
+    "logging.handlers.TimedRotatingFileHandler",
+    "logging.handlers.WatchedFileHandler",
+)
+
+
+def _unopened(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy that opens no files yet. Raises ConfigError."""
+    handlers = config.get("handlers")
+    if not isinstance(handlers, dict):
+        return dict(config)
+    unopened = dict(handlers)
+    for name, handler in handlers.items():
+        if isinstance(handler, dict) and handler.get("class") in _FILE_HANDLERS:
+            unopened[name] = {**handler, "delay": True}
+            if isinstance(file := handler.get("filename"), str):
+                _check_file(file, f"logging: handler {name}")
+    return {**config, "handlers": unopened}
+
+
+def _check_file(file: str, key: str) -> None:
+    path = Path(file)
+    try:
+        if path.is_dir():
+            reason = os.strerror(errno.EISDIR)
+        elif not path.parent.is_dir():
+            reason = os.strerror(errno.ENOENT)
+        elif not os.access(path if path.exists() else path.parent, os.W_OK):
+            reason = os.strerror(errno.EACCES)
+        else:
+            return
+    except (OSError, ValueError) as error:
+        reason = str(error)
+    raise ConfigError(key, f"{file}: cannot be opened: {reason}")
 
 
 def configure_logging(config: Mapping[str, Any], formatter: CollectorFormatter) -> None:

@@ -22,6 +22,9 @@ QUIET_SECONDS: Final = 0.1
 # How much a connection may buffer before its peer has to wait: twice this.
 BUFFER_BYTES: Final = 256 * 1024
 
+# Frames of a connection before others have their turn.
+FRAMES_A_TURN: Final = 128
+
 # How long a connection waits for room before it asks whether the writer stalls.
 STALL_CHECK_SECONDS: Final = 0.1
 
@@ -145,6 +148,12 @@ class Connection:
                 receiver.shed(peer, "rate_limit")
                 self._frames += 1
                 continue
+            if not self._frames % FRAMES_A_TURN:
+                # Nothing here waits while the reader has data, and thousands of
+                # frames of each connection would keep the loop from all else.
+                self._waiting = True
+                await asyncio.sleep(0)
+                self._waiting = False
             if receiver.is_full:
                 # Not the peer's fault, whatever else it has sent meanwhile.
                 self._waiting = True
@@ -235,4 +244,6 @@ async def wait_for_room(receiver: Receiver) -> None:
     """Wait while memory is full, as long as room is to be expected soon."""
     while receiver.may_expect_room:
         assert receiver.backlog is not None
+        # There is none, whoever said so before.
+        receiver.backlog.room.clear()
         await wait_for_backlog(receiver.backlog, STALL_CHECK_SECONDS)

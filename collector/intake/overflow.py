@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from typing import Final
 
 from collector.store.segments import encoded
@@ -13,6 +14,9 @@ log = logging.getLogger("logcollector")
 
 # What may wait in memory for a slow or full disk of the spool.
 PENDING_BYTES: Final = 32 * 1024 * 1024
+
+# With so much of it, a sound disk takes it within milliseconds.
+MUCH_PENDING_BYTES: Final = 8 * 1024 * 1024
 
 
 class Overflow:
@@ -33,7 +37,14 @@ class Overflow:
         self.spool_bytes = 0
         self._is_over = False
         self.arrived = asyncio.Event()
+        # Tells whether the spool's disk can't be waited for.
+        self.is_stuck: Callable[[], bool] = lambda: True
         self.spilled_total = 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether much is pending, so that the spooler needs a turn."""
+        return self.pending_bytes >= MUCH_PENDING_BYTES
 
     @property
     def is_full(self) -> bool:

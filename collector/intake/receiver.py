@@ -63,8 +63,9 @@ class Receiver:
         self._timer = timer
         self._episode: Episode | None = None
         self._said_reject = -math.inf
-        # Set at a stop: what has no room goes to the spool at once.
+        # Set at a stop: nobody waits any more; then, that nothing is stored.
         self.stopping = False
+        self.closed = False
         # Replaced at a reload.
         self.decoder = decoder
         self.emitter = emitter
@@ -79,10 +80,10 @@ class Receiver:
 
     @property
     def is_full(self) -> bool:
-        """Whether memory for waiting records is full, and they must wait there."""
+        """Whether memory for records on their way to the disk is full."""
         overflow = self._overflow
         if overflow is not None and overflow.active:
-            return False
+            return overflow.is_behind
         return self.backlog is not None and self.backlog.is_full
 
     @property
@@ -92,15 +93,12 @@ class Receiver:
         SocketHandler gives up a blocked connection after a second. A busy
         writer makes room in time; for a stalled one it is not worth waiting.
         """
-        backlog, writer = self.backlog, self._writer
-        return (
-            backlog is not None
-            and writer is not None
-            and self.is_full
-            and not writer.stalled
-            and not writer.is_hung(PATIENCE_SECONDS)
-            and not self.stopping
-        )
+        backlog, writer, overflow = self.backlog, self._writer, self._overflow
+        if backlog is None or writer is None or self.stopping or not self.is_full:
+            return False
+        if overflow is not None and overflow.active:
+            return not overflow.is_stuck()
+        return not writer.stalled and not writer.is_hung(PATIENCE_SECONDS)
 
     def receive(self, payload: bytes, peer: str, hostname: str) -> None:
         """Take one payload: a record to emit and store, or a reject.
@@ -108,6 +106,9 @@ class Receiver:
         What the backlog can't take goes to the spool, and what that can't take
         is shed and counted; see `may_expect_room` first.
         """
+        if self.closed:
+            self.shed(peer, "stopped")
+            return
         self.received_total += 1
         received = self._clock()
         record = self._decoded(payload, received, peer, hostname)

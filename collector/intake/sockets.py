@@ -20,6 +20,9 @@ from collector.errors import ConfigError, ListenError
 # come at once.
 BACKLOG: Final = 4096
 
+# For those whose text was taken for the name of a host.
+WHAT_TO_WRITE: Final = "write HOST:PORT, or the /PATH of a UNIX socket from the root"
+
 # Keepalive probes that may stay without an answer.
 PROBES: Final = 3
 
@@ -35,11 +38,15 @@ FIRST_DESCRIPTOR: Final = 3
 def bind(
     address: Address, *, mode: int | None = None, group: str = ""
 ) -> list[socket.socket]:
-    """Return bound sockets for an address, one for each of a name's addresses.
+    """Return listening sockets for an address, one for each of a name's addresses.
 
     With port 0 all of them get the same free port. The file of a UNIX socket
     gets `mode` (None: as the umask says) and `group`, a name or number, before
     anybody can connect. Raises ListenError, ConfigError for an unknown group.
+
+    They listen at once, and whoever connects waits until somebody accepts. Two
+    sockets may be bound to one address as long as neither listens; which of
+    them has it, only listen() tells, and uvloop keeps that to itself.
     """
     if isinstance(address, UnixAddress):
         return [_bind_unix(address, mode, group)]
@@ -48,9 +55,13 @@ def bind(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except OSError as error:
-        raise ListenError(f"cannot listen on {address}: {error.strerror}") from None
+        raise ListenError(
+            f"cannot listen on {address}: {error.strerror}; {WHAT_TO_WRITE}"
+        ) from None
     except (UnicodeError, ValueError):
-        raise ListenError(f"cannot listen on {address}: that is no host name") from None
+        raise ListenError(
+            f"cannot listen on {address}: that is no host name; {WHAT_TO_WRITE}"
+        ) from None
     sockets: list[socket.socket] = []
     port = address.port
     try:
@@ -84,6 +95,7 @@ def _bind_tcp(family: int, target: tuple[object, ...]) -> socket.socket:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.setblocking(False)
         bound.bind(target)
+        bound.listen(BACKLOG)
     except OSError:
         bound.close()
         raise
@@ -92,7 +104,7 @@ def _bind_tcp(family: int, target: tuple[object, ...]) -> socket.socket:
 
 def _bind_unix(address: UnixAddress, mode: int | None, group: str) -> socket.socket:
     path = Path(address.path)
-    gid = _group_number(group) if group else None
+    gid = group_number(group) if group else None
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     made = False
     try:
@@ -107,11 +119,12 @@ def _bind_unix(address: UnixAddress, mode: int | None, group: str) -> socket.soc
         made = True
         if gid is not None:
             os.chown(path, -1, gid, follow_symlinks=False)
+        bound.listen(BACKLOG)
     except OSError as error:
         if made:
             unlink(bound)
         bound.close()
-        if made:
+        if made and group:
             raise ListenError(
                 f"cannot listen on {address}: its group can't be {group}: "
                 f"{os.strerror(error.errno or 0)}; the daemon's user has to be in it"
@@ -133,7 +146,8 @@ def _umask(mode: int | None) -> Iterator[None]:
         os.umask(before)
 
 
-def _group_number(group: str) -> int:
+def group_number(group: str) -> int:
+    """Return the number of a group, given by name or number. Raises ConfigError."""
     if group.isdecimal() and group.isascii():
         return int(group)
     try:
@@ -165,7 +179,10 @@ def _explained(address: Address, error: OSError) -> str:
     text = f"cannot listen on {address}: {os.strerror(error.errno or 0)}"
     if error.errno == errno.EADDRINUSE:
         if isinstance(address, TcpAddress):
-            return f"{text}; another program has the port (try --port 0 for a free one)"
+            return (
+                f"{text}; another program or another setting has the port "
+                "(try --port 0 for a free one)"
+            )
         return f"{text}; the file exists already"
     if error.errno == errno.EACCES:
         return f"{text}; ports below 1024 and others' folders need rights"

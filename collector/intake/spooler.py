@@ -33,6 +33,9 @@ MOST_A_TURN: Final = 8000
 
 # Between two attempts at a file system that refuses.
 RETRY_SECONDS: Final = 0.5
+# A call that takes longer is not waited for by connections.
+PATIENCE_SECONDS: Final = 0.3
+
 RESERVE_SECONDS: Final = 10.0
 
 
@@ -70,6 +73,7 @@ class Spooler:
         self._has_reserve = True
         self._stopping = False
         self._working_since: float | None = None
+        overflow.is_stuck = lambda: bool(self.fault) or self.is_hung(PATIENCE_SECONDS)
         self._replayed_total = 0
         # Of those and the recovered ones, how many have been told of.
         self._told_passed = 0
@@ -189,6 +193,7 @@ class Spooler:
             overflow.put_back(frames)
             return False
         overflow.appended(frames, spool.size_bytes)
+        self._backlog.room.set()
         if time.monotonic() - self._synced_at >= self.sync_seconds:
             self._synced_at = time.monotonic()
             await self._sync()
@@ -329,6 +334,7 @@ class Spooler:
             # What tells of a loss is not to be lost for want of room.
             self._overflow.lift_bounds()
             self._receiver.end_shedding()
+        self._receiver.closed = True
         pending = self._overflow.take_pending()
         read = [
             encoded(frame.payload, frame.received, frame.peer, frame.hostname)

@@ -40,7 +40,8 @@ class Claim:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(file)
+            # It stays open: if it is this very process that has the database,
+            # closing it here would end SQLite's locks there.
             raise StoreError(
                 f"{self._path}: another logcollector writes to it; stop that one, or "
                 "name another database with --db"

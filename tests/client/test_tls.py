@@ -1,10 +1,12 @@
 """TLSSocketHandler: the stock handler over TLS, and what it does when that fails."""
 
+import contextlib
 import logging
 import logging.config
 import logging.handlers
 import os
 import pickle
+import re
 import signal
 import socket
 import ssl
@@ -307,13 +309,101 @@ def test_a_forked_child_has_a_connection_of_its_own(
     assert [one["msg"] for one in first.result()] == ["before", "parent"]
 
 
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line on stderr."""
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Close with a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def test_a_server_without_tls(
+    authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that hangs up on a handshake is told of, once."""
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        plain.settimeout(PATIENCE_SECONDS)
+        port = plain.getsockname()[1]
+        handler = TLSSocketHandler("127.0.0.1", port, authority.ca)
+        for _ in range(2):
+            taking = Taking(lambda: hang_up(plain.accept()[0]))
+            handler.retryTime = None
+            handler.handle(record())
+            taking.result()
+        handler.close()
+
+    line = said(capsys)
+    assert f"records for 127.0.0.1:{port} are dropped: it hung up during" in line
+    assert "may speak no TLS" in line
+
+
+def test_a_server_that_never_answers(
+    authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A handshake that is not answered in time is told of."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        handler = TLSSocketHandler("127.0.0.1", port, authority.ca)
+        handler.handle(record())
+        handler.close()
+
+    assert "does not answer the TLS handshake" in said(capsys)
+
+
+@pytest.mark.parametrize("records", [1, 3])
+def test_a_server_that_resets_after_the_handshake(
+    peer: Peer,
+    authority: Authority,
+    capsys: pytest.CaptureFixture[str],
+    records: int,
+) -> None:
+    """Refused by its name, a client tells so, be it at the close."""
+    peer.context.num_tickets = 0
+    taking = peer.take(hang_up)
+    handler = TLSSocketHandler("127.0.0.1", peer.port, authority.ca)
+    for number in range(records):
+        handler.handle(record(str(number)))
+        taking.result()
+    handler.close()
+
+    line = said(capsys)
+    assert "hung up right after the TLS handshake" in line
+    assert "tls_client_names" in line
+
+
+@pytest.mark.parametrize("farewell", [True, False])
+def test_a_server_that_stops(
+    peer: Peer,
+    authority: Authority,
+    capsys: pytest.CaptureFixture[str],
+    farewell: bool,
+) -> None:
+    """A connection that ends in peace is nothing to tell of, however short."""
+    peer.context.num_tickets = 0
+
+    def stop(connection: ssl.SSLSocket) -> None:
+        read_record(connection)
+        if farewell:
+            connection.settimeout(0)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                connection.unwrap()
+        connection.close()
+
+    taking = peer.take(stop)
+    handler = TLSSocketHandler("127.0.0.1", peer.port, authority.ca)
+    handler.handle(record())
+    taking.result()
+    handler.close()
+
+    assert capsys.readouterr().err == ""
+
+
 def test_mistakes_are_told_at_once(authority: Authority, tmp_path: Path) -> None:
     """Files that can't be used, and arguments that don't fit, raise where made."""
-    with pytest.raises(FileNotFoundError):
-        TLSSocketHandler("127.0.0.1", 1, tmp_path / "none.pem")
-    (tmp_path / "odd.pem").write_text("nonsense")
-    with pytest.raises(ssl.SSLError):
-        TLSSocketHandler("127.0.0.1", 1, tmp_path / "odd.pem")
     context = authority.client_context()
     with pytest.raises(ValueError, match="either context or"):
         TLSSocketHandler("127.0.0.1", 1, authority.ca, context=context)
@@ -321,3 +411,36 @@ def test_mistakes_are_told_at_once(authority: Authority, tmp_path: Path) -> None
         TLSSocketHandler("127.0.0.1", 1, keyfile=authority.ca)
     with pytest.raises(ValueError, match="UNIX socket"):
         TLSSocketHandler("/run/logs.sock", None, authority.ca)
+
+
+def test_files_are_named_in_errors(authority: Authority, tmp_path: Path) -> None:
+    """Which file is missing, odd or does not fit is told."""
+    cert, key = authority.issue("client", "web1.example")
+    _, other = authority.issue("other", "web2.example")
+    none, odd = tmp_path / "none.pem", tmp_path / "odd.pem"
+    odd.write_text("nonsense")
+
+    def made(**files: Path) -> None:
+        TLSSocketHandler("127.0.0.1", 1, **files)
+
+    for files in (
+        {"cafile": none},
+        {"cafile": authority.ca, "certfile": none},
+        {"cafile": authority.ca, "certfile": cert, "keyfile": none},
+    ):
+        with pytest.raises(FileNotFoundError, match=re.escape(str(none))):
+            made(**files)
+    with pytest.raises(IsADirectoryError, match=re.escape(str(tmp_path))):
+        made(cafile=tmp_path)
+    for files in (
+        {"cafile": odd},
+        {"cafile": authority.ca, "certfile": odd, "keyfile": key},
+        {"cafile": authority.ca, "certfile": cert, "keyfile": odd},
+    ):
+        with pytest.raises(ssl.SSLError, match=f"{re.escape(str(odd))}.*PEM"):
+            made(**files)
+    with pytest.raises(ssl.SSLError) as raised:
+        made(cafile=authority.ca, certfile=cert, keyfile=other)
+    assert f"{other}: this key does not belong to the certificate in {cert}" in str(
+        raised.value
+    )

@@ -78,7 +78,7 @@ def test_a_torn_last_frame(start_daemon: Any, left_behind: Any, cut_bytes: int) 
     check_database(daemon.database)
 
 
-def test_a_damaged_segment(start_daemon: Any, left_behind: Any) -> None:
+def test_a_damaged_segment(start_daemon: Any, left_behind: Any, figure: Any) -> None:
     """A segment with a flipped byte is set aside, and the others are read."""
     before, numbers = left_behind(40_000, padding=2_000)
     files = segments(spool_of(before.database))
@@ -100,6 +100,7 @@ def test_a_damaged_segment(start_daemon: Any, left_behind: Any) -> None:
     assert not missing, f"{len(missing)} of undamaged segments"
     # What stood before the flipped byte is good, too, and may be stored.
     assert set(found) <= set(numbers)
+    figure("lost by one flipped byte", len(numbers) - len(found), "records")
     aside = list(spool_of(daemon.database).glob("*.damaged"))
     assert [path.name for path in aside] == [f"{files[1].name}.damaged"]
     assert aside[0].read_bytes() == content

@@ -105,6 +105,9 @@ def test_full_under_load(
     daemon.stop()
 
     assert DEGRADED.search(daemon.stderr)
+    # Otherwise the reserve was not put to the test.
+    released = "its reserve is released" in daemon.stderr
+    assert released == ("--spool" not in flags), daemon.stderr
     assert took < WRITING_SECONDS
     check_all_stored(daemon, reports)
 

@@ -69,9 +69,26 @@ def test_all_addresses_of_a_name_have_one_port(bound):
 def test_a_port_in_use_is_explained(bound):
     """A taken port is refused with its reason and a way out."""
     (one,) = bound(TcpAddress("127.0.0.1", 0))
-    one.listen()
     with pytest.raises(ListenError, match=r"in use.*another program.*--port 0"):
         bind(shown_address(one))
+
+
+def test_what_is_bound_is_taken_at_once(bound, tmp_path):
+    """An address can't be bound a second time before anybody accepts there."""
+    (everywhere,) = bound(TcpAddress("0.0.0.0", 0))
+    for taken in (
+        TcpAddress("127.0.0.1", shown_address(everywhere).port),
+        shown_address(everywhere),
+    ):
+        with pytest.raises(ListenError, match="in use"):
+            bind(taken)
+
+    path = UnixAddress(str(tmp_path / "logs.sock"))
+    (unix,) = bound(path)
+    with pytest.raises(ListenError, match="exists already"):
+        bind(path)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(unix.getsockname())
 
 
 @pytest.mark.parametrize(

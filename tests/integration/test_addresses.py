@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.daemon import Daemon
+from integration.daemon import Daemon, until
 from integration.wire import stock_frame
 
 EXIT_UNAVAILABLE = 69
@@ -123,11 +123,71 @@ def test_a_port_in_use(start_daemon: Any) -> None:
     assert not daemon.database.exists()
 
 
+def free_port() -> int:
+    """Return a port that nothing listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def test_records_and_health_on_one_port(start_daemon: Any, loop_name: str) -> None:
+    """An address can't be had twice by one daemon: it says so, and makes no file."""
+    port = str(free_port())
+    daemon = start_daemon(
+        *("--loop", loop_name, "--port", port, "--http-address", port), wait=False
+    )
+    line = refused(daemon)
+
+    assert f"127.0.0.1:{port}" in line
+    assert "in use" in line
+    assert "another setting" in line
+    assert not daemon.database.exists()
+
+
+def test_two_daemons_at_one_moment(
+    start_daemon: Any, loop_name: str, tmp_path: Path
+) -> None:
+    """Of daemons started together on one port one has it, and the others end."""
+    port = str(free_port())
+    daemons = [
+        start_daemon(
+            *("--loop", loop_name, "--port", port),
+            database=tmp_path / f"{number}.sqlite",
+            wait=False,
+        )
+        for number in range(4)
+    ]
+    until(
+        lambda: sum(daemon.process.poll() is not None for daemon in daemons) == 3,
+        "the end of three",
+    )
+    living = [daemon for daemon in daemons if daemon.process.poll() is None]
+    for daemon in daemons:
+        if daemon not in living:
+            assert "in use" in refused(daemon)
+            assert not daemon.database.exists()
+
+    (one,) = living
+    one.wait_ready().send(stock_frame("to the one"))
+    assert one.wait_rows(1)[0]["message"] == "to the one"
+
+
 def test_a_name_that_is_no_host(start_daemon: Any) -> None:
     """A name without address is told."""
     daemon = start_daemon("--listen", "no-such-host.invalid:9020", wait=False)
 
     assert "no-such-host.invalid:9020" in refused(daemon)
+
+
+@pytest.mark.parametrize("text", ["no-such-host-here", "relative.sock.invalid"])
+def test_what_was_not_meant_as_a_host(start_daemon: Any, text: str) -> None:
+    """What is neither a host nor a path from the root is told what to write."""
+    daemon = start_daemon("--listen", text, wait=False)
+
+    line = refused(daemon)
+    assert f"cannot listen on {text}:9020" in line
+    assert "HOST:PORT" in line
+    assert "/PATH" in line
 
 
 def test_an_address_of_another_host(start_daemon: Any) -> None:

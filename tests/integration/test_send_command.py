@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import Authority, tls_flags
 from integration.daemon import Daemon, run_command
 
 EXIT_UNAVAILABLE = 69
@@ -135,6 +136,23 @@ def test_nobody_listens(tmp_path: Path, kind: str) -> None:
     (line,) = done.stderr.splitlines()
     assert address in line
     assert "logcollector serve" in line
+
+
+@pytest.mark.parametrize("why", ["tls", "allow"])
+def test_a_listener_that_hangs_up(start_daemon: Any, tmp_path: Path, why: str) -> None:
+    """Whoever is hung up on is not asked whether a collector runs; status 69."""
+    flags = ["--allow", "192.0.2.0/24"]
+    if why == "tls":
+        flags = tls_flags(Authority(tmp_path).issue("server", "localhost"))
+    daemon = start_daemon(*flags)
+
+    done = run_command("send", "-p", str(daemon.port), "m", folder=tmp_path)
+
+    assert done.returncode == EXIT_UNAVAILABLE
+    (line,) = done.stderr.splitlines()
+    assert "hung up" in line
+    assert "TLS, which send does not speak" in line
+    assert "logcollector serve" not in line
 
 
 @pytest.mark.parametrize(

@@ -585,3 +585,40 @@ def test_a_stop_under_load(secured: Any, authority: Authority) -> None:
     assert stored == [str(n % 100) for n in range(len(stored))]
     reasons = {row["reason"] for row in daemon.rows("SELECT reason FROM rejects")}
     assert reasons <= {"stopped"}
+
+
+def test_the_handler_tells_of_a_plain_listener(
+    start_daemon: Any, authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A handler whose listener speaks no TLS says that its records are dropped."""
+    daemon = start_daemon()
+    handler = TLSSocketHandler("127.0.0.1", daemon.port, authority.ca)
+    handler.send(stock_frame("lost"))
+    handler.close()
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"records for 127.0.0.1:{daemon.port} are dropped" in line
+    assert "may speak no TLS" in line
+
+
+@pytest.mark.parametrize("records", [1, 2])
+def test_the_handler_tells_of_a_name_that_is_not_allowed(
+    secured: Any,
+    authority: Authority,
+    capsys: pytest.CaptureFixture[str],
+    records: int,
+) -> None:
+    """A handler whose certificate has none of the names says so, by its close."""
+    daemon = secured(tls_client_ca=authority.ca, tls_client_names="web1.example")
+    certfile, keyfile = authority.issue("other", "web2.example")
+    handler = TLSSocketHandler(
+        "127.0.0.1", daemon.port, authority.ca, certfile=certfile, keyfile=keyfile
+    )
+    for _ in range(records):
+        handler.send(stock_frame("lost"))
+        daemon.wait_said("refusing the connection of 127.0.0.1")
+    handler.close()
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"records for 127.0.0.1:{daemon.port} are dropped" in line
+    assert "tls_client_names" in line
