@@ -28,6 +28,9 @@ HIDDEN_VARIABLES = (
     "LISTEN_PID",
     "LISTEN_FDNAMES",
     "CONFIGURATION_DIRECTORY",
+    # Of the terminal that the tests run on.
+    "COLUMNS",
+    "LINES",
 )
 
 COMMAND = (sys.executable, "-m", "collector")

@@ -105,8 +105,7 @@ def test_what_memory_can_not_hold_goes_to_the_spool(
     daemon = start_daemon("--loop", loop_name, "--queue-high-records", "100")
     spool = daemon.database.parent / "logs.sqlite-spool"
     with daemon.locked() as holder:
-        for start in range(0, 3_000, 500):
-            daemon.send(*numbered_frames("app", 500, start))
+        daemon.send(*numbered_frames("app", 3_000))
         until(lambda: list(spool.glob("*.frames")), "a segment")
         holder.rollback()
     rows = daemon.wait_rows(3_000)
