@@ -55,7 +55,16 @@ class Checkpointer:
             await self.look()
 
     async def look(self) -> None:
-        """Cut the log back if it is too large, or say why that can't be."""
+        """Cut the log back if it is too large, or say why that can't be.
+
+        And notice that somebody took the database away.
+        """
+        if await self._database.leave_if_gone():
+            log.error(
+                "%s: was moved or removed while it was written to; records go to a "
+                "new one now (stop the collector first)",
+                self._database.path,
+            )
         if log_bytes(self._database.path) <= TOO_LARGE_BYTES:
             if self._said_at > -math.inf:
                 log.warning(

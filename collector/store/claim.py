@@ -52,6 +52,18 @@ class Claim:
             return
         self._file = file
 
+    @property
+    def is_void(self) -> bool:
+        """Whether the path no longer leads to the file that is claimed."""
+        if self._file is None:
+            return False
+        try:
+            there = self._path.stat()
+        except OSError:
+            return True
+        claimed = os.fstat(self._file)
+        return (there.st_dev, there.st_ino) != (claimed.st_dev, claimed.st_ino)
+
     def release(self) -> None:
         """Give it up, once the database is closed.
 

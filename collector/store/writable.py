@@ -34,7 +34,8 @@ def checkpoint(connection: sqlite3.Connection) -> bool:
 class WritableDatabase:
     """A database that is opened when a job needs it. Jobs run one by one.
 
-    `generation` rises when a new file takes the place of a damaged one.
+    `generation` rises when a new file takes the place of one that is damaged,
+    or was taken away.
     """
 
     def __init__(self, path: Path, *, synchronous: str) -> None:
@@ -82,6 +83,19 @@ class WritableDatabase:
                     log.warning("%s: closing: %s", self.path, error)
                 await self._close()
             self._claim.release()
+
+    async def leave_if_gone(self) -> bool:
+        """Let go of a file that is not at its path any more; tell if it was so.
+
+        The next job opens, or makes, the one that is.
+        """
+        async with self._using:
+            if not self._claim.is_void:
+                return False
+            await self._close()
+            self._claim.release()
+            self.generation += 1
+            return True
 
     async def replace(self, error: Exception) -> None:
         """Set a damaged file aside and begin a new one, as `open` does."""

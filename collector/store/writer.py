@@ -66,6 +66,8 @@ class Writer:
         self.flush_interval_seconds = flush_interval_seconds
         self.max_rejects = max_rejects
         self._inserter = Inserter()
+        # Of the database, when the last batch was stored.
+        self._generation = 0
         self._give_up = asyncio.Event()
         self._leave_rest = False
         self.stored_total = 0
@@ -228,6 +230,10 @@ class Writer:
         self, connection: sqlite3.Connection, *, batch: Batch, number: int
     ) -> None:
         """Store a batch, in SQLite's thread."""
+        if self._database.generation != self._generation:
+            # Another file, with ids of its own.
+            self._generation = self._database.generation
+            self._inserter.interned.forget()
         if self._is_doubtful:
             # What SQLite finds in the log after a failed sync need not be on
             # the disk. This syncs all of it, or fails.

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
@@ -32,7 +33,9 @@ def new_database() -> bytes:
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "logs.sqlite"
-        asyncio.run(make(path))
+        # A test may run in a loop of its own.
+        with ThreadPoolExecutor() as threads:
+            threads.submit(asyncio.run, make(path)).result()
         return path.read_bytes()
 
 

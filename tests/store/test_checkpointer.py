@@ -164,3 +164,26 @@ async def test_it_looks_by_itself_until_it_is_cancelled(watched, monkeypatch):
     with pytest.raises(asyncio.CancelledError):
         await task
     await watched.database.run(lambda c: c.execute("SELECT 1"))
+
+
+@pytest.mark.parametrize("way", ["removed", "moved"])
+async def test_a_database_that_is_taken_away(running, make_record, said, way):
+    """What comes once that was noticed is in a new file, whole; and it is said."""
+    one = await running()
+    one.start()
+    one.add(make_record("before"))
+    await one.until(lambda: one.writer.stored_total == 1)
+    for path in one.path.parent.glob(f"{one.path.name}*"):
+        if way == "removed":
+            path.unlink()
+        else:
+            path.rename(path.with_name(f"old-{path.name}"))
+    checkpointer = Checkpointer(one.database)
+    await checkpointer.look()
+    await checkpointer.look()
+    one.add(make_record("after"))
+    await one.finish()
+
+    assert one.messages() == ["after"]
+    assert len(said) == 1
+    assert "moved or removed" in said[0]
