@@ -10,6 +10,7 @@ address under [http].
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import logging
 import tomllib
@@ -54,6 +55,7 @@ from collector.listen_settings import (
     parse_mode,
     parse_networks,
 )
+from collector.type_words import in_words
 
 ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
 
@@ -463,11 +465,13 @@ def _checked(
             checked[key] = msgspec.convert(value, hints[key], strict=strict)
             _check_value(key, checked[key])
         except (msgspec.ValidationError, ValueError) as error:
-            reason = str(error).partition(" - at `")[0]
+            reason = in_words(error)
             choices = _choices(hints[key])
             if choices:
                 reason = f"not one of {', '.join(choices)}"
-            quoted = "" if key in SECRETS else f"{_brief(value)}: "
+            # Of a list, the item is named by what checks it.
+            is_named = not isinstance(error, msgspec.ValidationError) and key in LISTS
+            quoted = "" if is_named or key in SECRETS else f"{_brief(value)}: "
             raise ConfigError(shown, f"{quoted}{reason}") from None
     return checked
 
@@ -484,7 +488,11 @@ def _check_value(key: str, value: Any) -> None:
     """Check what a type can't say. Raises ValueError."""
     if key == "listen":
         for entry in value:
-            parse_address(entry if isinstance(entry, str) else entry.address)
+            address = entry if isinstance(entry, str) else entry.address
+            try:
+                parse_address(address)
+            except ValueError as error:
+                raise ValueError(f"{address!r}: {error}") from None
     elif key == "allow":
         parse_networks(value)
     elif key == "socket_mode":
@@ -533,7 +541,8 @@ def _check_together(settings: Settings) -> None:
 
 
 def _brief(value: object) -> str:
-    text = repr(value)
+    # A date as TOML has it, not as Python does.
+    text = str(value) if isinstance(value, (dt.date, dt.time)) else repr(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 

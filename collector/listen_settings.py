@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from collector.addresses import Address, TcpAddress, UnixAddress, parse_address
 from collector.errors import ConfigError
+from collector.type_words import in_words
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -198,6 +199,8 @@ def check_tables(entries: object, key: str) -> None:
     `key` is how its source spells `listen`. Raises ConfigError that names the
     table and the key in it.
     """
+    if isinstance(entries, dict):
+        raise ConfigError(key, "is one table; write [[listen]] for each listener")
     if not isinstance(entries, (list, tuple)):
         return
     for number, entry in enumerate(entries, 1):
@@ -232,8 +235,7 @@ def _check_table(entry: dict[str, Any], place: str) -> None:
             if key in checks:
                 checks[key](converted)
         except (msgspec.ValidationError, ValueError) as error:
-            reason = str(error).partition(" - at `")[0]
-            raise ConfigError(f"{place}: {key}", reason) from None
+            raise ConfigError(f"{place}: {key}", in_words(error)) from None
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:

@@ -70,7 +70,10 @@ class Writer(Protocol):
 
 
 class Connection:
-    """Reads the frames of one peer until it ends, errs, or is told to stop."""
+    """Reads the frames of one peer until it ends, errs, or is told to stop.
+
+    `place` is added to what is said of it, where there are several listeners.
+    """
 
     def __init__(
         self,
@@ -82,7 +85,9 @@ class Connection:
         max_frame_bytes: int,
         large_frames: LargeFrames,
         rates: PeerRates,
+        place: str = "",
     ) -> None:
+        self._place = place
         self._reader = reader
         self._writer = writer
         self._receiver = receiver
@@ -110,13 +115,10 @@ class Connection:
             if error.partial or self._header:
                 self._reject_partial(error.partial)
         except ProtocolError as error:
-            log.warning("closing the connection of %s: %s", self.peer, error)
-            self._receiver.reject(
-                self._header,
-                peer=self.peer,
-                reason=error.reason,
-                detail=error.detail,
+            log.warning(
+                "closing the connection of %s%s: %s", self.peer, self._place, error
             )
+            self._reject(self._header, error.reason, error.detail)
         except OSError as error:
             # A reset; what was sent before it may not have arrived.
             self.has_vanished = error.errno in VANISHED
@@ -186,9 +188,7 @@ class Connection:
                 self._receiver.shed(self.peer, "rate_limit")
             rest = rest[end:]
         if rest:
-            self._receiver.reject(
-                rest, peer=self.peer, reason="connection_lost", detail=str(error)
-            )
+            self._reject(rest, "connection_lost", str(error))
 
     def check_timeout(self, now: float, frame_timeout_seconds: float) -> bool:
         """Close the connection when its present frame takes too long.
@@ -237,7 +237,12 @@ class Connection:
             reason, detail = "stopped", "the daemon stopped before its end arrived"
         else:
             reason, detail = "truncated", "the connection ended in the middle of it"
-        self._receiver.reject(partial, peer=self.peer, reason=reason, detail=detail)
+        self._reject(partial, reason, detail)
+
+    def _reject(self, payload: bytes, reason: str, detail: str) -> None:
+        self._receiver.reject(
+            payload, peer=self.peer, reason=reason, detail=detail + self._place
+        )
 
 
 async def wait_for_room(receiver: Receiver) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from collector.addresses import Address
+from collector.addresses import Address, TcpAddress
 from collector.intake.allow import Allowed
 from collector.intake.limits import ConnectionLimits
 from collector.intake.rates import PeerRates
@@ -100,3 +101,18 @@ class Gate:
         self._inside[peer] -= 1
         if not self._inside[peer]:
             del self._inside[peer]
+
+
+def places(doors: Sequence[tuple[Address, Gate]]) -> dict[Gate, str]:
+    """Return what messages add to a peer to tell by which gate it came.
+
+    That is nothing if there is only one; else the address as the settings spell
+    it, or as it really is where they leave the port open.
+    """
+    shown: dict[Gate, str] = {}
+    for bound, gate in doors:
+        address = gate.address
+        if isinstance(address, TcpAddress) and not address.port:
+            address = bound
+        shown[gate] = f" (at {address})"
+    return shown if len(shown) > 1 else dict.fromkeys(shown, "")

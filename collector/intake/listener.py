@@ -15,7 +15,7 @@ from collector.addresses import Address
 from collector.errors import ProtocolError
 from collector.intake.connection import QUIET_SECONDS, Connection, LargeFrames
 from collector.intake.entrance import Entrance
-from collector.intake.gate import Gate, Refusal
+from collector.intake.gate import Gate, Refusal, places
 from collector.intake.limits import ConnectionLimits
 from collector.intake.notice import Notice
 from collector.intake.peers import Hostnames, peer_address
@@ -58,6 +58,7 @@ class Listener:
         limits: ConnectionLimits,
     ) -> None:
         self._every_gate = list(dict.fromkeys(gate for _, gate in doors))
+        self._places = places([(shown_address(bound), gate) for bound, gate in doors])
         self._receiver = receiver
         self._large_frames = LargeFrames(
             max(
@@ -146,7 +147,7 @@ class Listener:
         peer = peer_address(writer.get_extra_info("peername"))
         refusal = gate.refusal(peer, self._limits.max_connections)
         if refusal is not None:
-            self._refuse(peer, refusal)
+            self._refuse(gate, peer, refusal)
             _reset(writer)
             return
         accepted = writer.get_extra_info("socket")
@@ -158,7 +159,7 @@ class Listener:
             else:
                 await self._listen_to_tls(gate, peer, reader, writer)
         except Exception:  # the boundary of a connection: a bug ends only this one
-            log.exception("the connection of %s failed", peer)
+            log.exception("the connection of %s%s failed", peer, self._places[gate])
             writer.transport.abort()
         finally:
             gate.leave(peer)
@@ -178,6 +179,7 @@ class Listener:
             max_frame_bytes=gate.rules.limits.max_frame_bytes,
             large_frames=self._large_frames,
             rates=gate.rates,
+            place=self._places[gate],
         )
         task = asyncio.current_task()
         assert task is not None
@@ -186,7 +188,7 @@ class Listener:
         try:
             await connection.run(await self.hostnames.name(peer))
             if connection.has_vanished:
-                self._count_vanished(peer)
+                self._count_vanished(gate, peer)
         finally:
             del self._connections[connection]
             del self._gates[connection]
@@ -211,7 +213,7 @@ class Listener:
                 max_frame_bytes=rules.limits.max_frame_bytes,
             )
         except ProtocolError as error:
-            self._refuse(peer, Refusal(error.reason, error.detail))
+            self._refuse(gate, peer, Refusal(error.reason, error.detail))
             _reset(writer)
             return
         finally:
@@ -225,26 +227,28 @@ class Listener:
         finally:
             decrypting.cancel()
 
-    def _refuse(self, peer: str, refusal: Refusal) -> None:
+    def _refuse(self, gate: Gate, peer: str, refusal: Refusal) -> None:
         """Count a refused connection, and say so now and then."""
         self.refused_total[refusal.reason] += 1
         reason = refusal.reason
         notice = self._refusal_notices.setdefault(reason, Notice(SAY_SECONDS))
         if notice.is_due(asyncio.get_running_loop().time()):
             log.warning(
-                "refusing the connection of %s: %s; %d refused since the start",
+                "refusing the connection of %s%s: %s; %d refused since the start",
                 peer,
+                self._places[gate],
                 refusal.detail,
                 self.refused_total.total(),
             )
 
-    def _count_vanished(self, peer: str) -> None:
+    def _count_vanished(self, gate: Gate, peer: str) -> None:
         self.vanished_total += 1
         if self._vanished_notice.is_due(asyncio.get_running_loop().time()):
             log.warning(
-                "closed the connection of %s: its host no longer answers; "
+                "closed the connection of %s%s: its host no longer answers; "
                 "%d such since the start",
                 peer,
+                self._places[gate],
                 self.vanished_total,
             )
 
@@ -262,7 +266,7 @@ class Listener:
             await self._check_timeouts()
             for gate in self._every_gate:
                 if over_rates := gate.rates.tell():
-                    log.warning("%s", over_rates)
+                    log.warning("%s%s", over_rates, self._places[gate])
 
     async def _check_timeouts(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -272,15 +276,16 @@ class Listener:
                 await asyncio.sleep(0)
             seconds = gate.rules.limits.frame_timeout_seconds
             if connection in self._gates and connection.check_timeout(now, seconds):
-                self._count_timed_out(connection.peer, seconds)
+                self._count_timed_out(gate, connection.peer, seconds)
 
-    def _count_timed_out(self, peer: str, seconds: float) -> None:
+    def _count_timed_out(self, gate: Gate, peer: str, seconds: float) -> None:
         self.timed_out_total += 1
         if self._timed_out_notice.is_due(asyncio.get_running_loop().time()):
             log.warning(
-                "closing the connection of %s: a frame did not arrive within %g s; "
+                "closing the connection of %s%s: a frame did not arrive within %g s; "
                 "%d such since the start",
                 peer,
+                self._places[gate],
                 seconds,
                 self.timed_out_total,
             )

@@ -133,6 +133,38 @@ def test_a_table_turns_off_what_the_flat_settings_say(
     assert {row["message"] for row in rows} == {"plain", "tls"}
 
 
+@pytest.mark.parametrize("several", [True, False])
+def test_what_is_said_of_a_peer_names_the_listener(
+    configured: StartConfigured, tmp_path: Path, several: bool
+) -> None:
+    """With several listeners messages and rejects tell which one it was."""
+    daemon = configured(
+        """
+        frame_timeout_seconds = 0.1
+        listen = ["127.0.0.1:0"%s]
+        """
+        % (f', "{tmp_path}/logs.sock"' if several else "")
+    )
+    place = f" (at 127.0.0.1:{daemon.port})" if several else ""
+    with daemon.connect() as client:
+        client.sendall(b"GET / HTTP/1.1")
+    daemon.wait_said(f"closing the connection of 127.0.0.1{place}: frame_too_large")
+    with daemon.connect() as client:
+        client.sendall(b"\0\0")
+        daemon.wait_said(f"connection of 127.0.0.1{place}: a frame did not arrive")
+    rejects = daemon.wait_rows(2, "rejects")
+    assert [row["reason"] for row in rejects] == ["frame_too_large", "frame_timeout"]
+    assert all(row["detail"].endswith(place) for row in rejects)
+    assert all(("(at " in row["detail"]) is several for row in rejects)
+    if several:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(f"{tmp_path}/logs.sock")
+            client.sendall(b"\0\0")
+        assert daemon.wait_rows(3, "rejects")[2]["detail"].endswith(
+            f" (at unix:{tmp_path}/logs.sock)"
+        )
+
+
 def test_connections_are_limited_per_listener(configured: StartConfigured) -> None:
     """A listener that is full leaves the others open."""
     daemon = configured("""
@@ -177,7 +209,8 @@ def test_allowed_networks(configured: StartConfigured) -> None:
     assert [is_reset(everybody, source) for source in sources] == [False, False, False]
 
     daemon.wait_said(
-        "refusing the connection of 127.0.0.1: its address is in no allowed network"
+        f"refusing the connection of 127.0.0.1 (at 127.0.0.1:{flat[1]}): its address "
+        "is in no allowed network"
     )
     daemon.stop()
     assert daemon.count() == 6
@@ -250,7 +283,7 @@ def test_a_reload_changes_rules(configured: StartConfigured, tmp_path: Path) -> 
         ('[[listen]]\naddress = "x:1"\ntls_crt = "a"', "did you mean tls_cert?"),
         ('[[listen]]\ntls_cert = "a"', "listen table 1: has no address"),
         ('[[listen]]\naddress = "x:y"', "listen x:y: address: 'y' is no port"),
-        ("[[listen]]\naddress = 5", "address: Expected `str`, got `int`"),
+        ("[[listen]]\naddress = 5", "address: expected a text, got a whole number"),
         (
             '[[listen]]\naddress = "x:1"\nallow = ["10.0.0.1/8"]',
             "allow: '10.0.0.1/8' is an address in a network; do you mean 10.0.0.0/8?",
@@ -258,10 +291,10 @@ def test_a_reload_changes_rules(configured: StartConfigured, tmp_path: Path) -> 
         ('[[listen]]\naddress = "x:1"\nallow = ["home"]', "'home' is no network"),
         ('[[listen]]\naddress = "x:1"\nmode = "0660"', "only a UNIX socket has one"),
         ('[[listen]]\naddress = "/s"\nmode = "rw"', "mode: 'rw' is no mode"),
-        ('[[listen]]\naddress = "/s"\nmode = 660', "mode: Expected `str"),
+        ('[[listen]]\naddress = "/s"\nmode = 660', "mode: expected a text"),
         ('[[listen]]\naddress = "/s"\ntls_cert = "a"', "a UNIX socket has none"),
         ('[[listen]]\naddress = "/s"\nallow = ["::1"]', "a UNIX socket has none"),
-        ('[[listen]]\naddress = "x:1"\nmax_connections = 0', "max_connections: Exp"),
+        ('[[listen]]\naddress = "x:1"\nmax_connections = 0', "max_connections: exp"),
         ('allow = ["10.0.0.1/8"]', "do you mean 10.0.0.0/8?"),
         ('socket_mode = "999"', "'999' is no mode"),
         ("[listen]\naddress = 5", "listen"),
