@@ -129,6 +129,11 @@ class Service:
         return any(emitter.is_blocked for emitter in self._emitters)
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether a thread is still in a call of a disk that hangs, after `run`."""
+        return self._storage is not None and self._storage.is_stuck
+
+    @property
     def is_looking_up(self) -> bool:
         """Whether a thread still waits for the name of a peer, after `run`."""
         return self._listener is not None and self._listener.hostnames.lookups > 0

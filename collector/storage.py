@@ -26,6 +26,9 @@ log = logging.getLogger("logcollector")
 # to close.
 KEEP_SHARE: Final = 0.2
 
+# How long after that a call of a disk is waited for.
+HANGING_SECONDS: Final = 5.0
+
 
 class Storage:
     """Stores what the backlog is given, with a spool for what it can't take.
@@ -64,6 +67,8 @@ class Storage:
         )
         self.spooler: Spooler | None = None
         self._receiver: Receiver | None = None
+        # Whether a thread was left behind in a call that does not end.
+        self.is_stuck = False
         # Those that end by themselves, and those that are cancelled.
         self._writing: asyncio.Task[None] | None = None
         self._spooling: asyncio.Task[None] | None = None
@@ -152,23 +157,33 @@ class Storage:
             if not self._writing.done():
                 await self.spooler.drain(max(0.0, deadline - loop.time()))
             self.spooler.stop()
-            await asyncio.wait({self._spooling})
+            await self._wait(self._spooling, deadline + HANGING_SECONDS)
         self.backlog.close()
-        left = max(0.0, deadline - loop.time())
-        done, _ = await asyncio.wait({self._writing}, timeout=left)
-        if not done:
+        await asyncio.wait({self._writing}, timeout=max(0.0, deadline - loop.time()))
+        if not self._writing.done():
             self.writer.give_up(leave_rest=self.spooler is not None)
-            await asyncio.wait({self._writing})
+            if not await self._wait(self._writing, deadline + HANGING_SECONDS):
+                self.writer.abandon()
         error = _failure(self._writing, "writer")
         if self._spooling is not None:
             error = error or _failure(self._spooling, "spooler")
         lost = await self._keep_rest()
-        await self.database.finish()
+        if self._writing.done():
+            await self.database.finish()
+        if self.is_stuck:
+            error = error or StoreError("a disk does not answer; it was not waited for")
         if lost:
             log.error("%d records could not be kept, and are lost", lost)
-            return error
+            return error or StoreError(f"{lost} records are lost")
         # Records that are safe are no failure.
         return None if isinstance(error, NoTimeLeft) else error
+
+    async def _wait(self, task: asyncio.Task[None], until: float) -> bool:
+        """Wait for a task that may hang in a call of a disk; tell if it ended."""
+        left = max(0.0, until - asyncio.get_running_loop().time())
+        await asyncio.wait({task}, timeout=left)
+        self.is_stuck = self.is_stuck or not task.done()
+        return task.done()
 
     async def _keep_rest(self) -> int:
         """Spool what could not be stored; return how many records are lost."""
@@ -178,6 +193,8 @@ class Storage:
         if self.spooler is None:
             return len(rest)
         waiting = len(rest) + self.spooler.waiting_records
+        if self._spooling is not None and not self._spooling.done():
+            return waiting
         if not await self.spooler.finish(rest):
             return waiting
         if waiting:
@@ -186,8 +203,8 @@ class Storage:
 
 
 def _failure(task: asyncio.Task[None], name: str) -> StoreError | None:
-    """Return why a part of the store has ended; None if as it was asked."""
-    error = task.exception()
+    """Return why a part of the store has ended; None if as it was asked, or not."""
+    error = task.exception() if task.done() else None
     if error is None or isinstance(error, StoreError):
         return error
     log.error("the %s failed", name, exc_info=error)

@@ -86,7 +86,7 @@ def _run(
         except CollectorError as error:
             messages.say(f"logcollector: {error}")
             status = exit_status(error)
-        if service.output_is_blocked or service.is_looking_up:
+        if service.output_is_blocked or service.is_looking_up or service.is_stuck:
             # Ending the usual way would wait for threads that may be stuck.
             _exit_now(status, messages)
         return status

@@ -189,8 +189,15 @@ class Spooler:
         if time.monotonic() < self._retry_at:
             return False
         frames = overflow.take_pending()
-        if frames and not await self._attempt(lambda: self._append(frames)):
-            overflow.put_back(frames)
+        is_appended = False
+        try:
+            is_appended = not frames or await self._attempt(
+                lambda: self._append(frames)
+            )
+        finally:
+            if not is_appended:
+                overflow.put_back(frames)
+        if not is_appended:
             return False
         overflow.appended(frames, spool.size_bytes)
         self._backlog.room.set()
@@ -307,6 +314,8 @@ class Spooler:
         while not self._overflow.arrived.is_set():
             if self._spool.is_open:
                 await self._timed(self._take_reserve)
+            else:
+                await self.open()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RESERVE_SECONDS):
                     await self._overflow.arrived.wait()

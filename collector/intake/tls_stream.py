@@ -29,6 +29,9 @@ _HANDSHAKE_RECORD: Final = 0x16
 # makes us write and does not read.
 MAX_UNREAD_BYTES: Final = 64 * 1024
 
+# How long a peer may take to read the farewell.
+CLOSE_SECONDS: Final = 3.0
+
 # What is shown of the names in a certificate.
 _SHOWN_NAMES_CHARS: Final = 200
 
@@ -187,6 +190,10 @@ class TlsStream:
         with contextlib.suppress(OSError):
             self._send()
         self._writer.close()
+        # A peer that does not read must not keep it open.
+        asyncio.get_running_loop().call_later(
+            CLOSE_SECONDS, self._writer.transport.abort
+        )
 
 
 async def secure(

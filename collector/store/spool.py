@@ -505,7 +505,8 @@ class Spool:
             self._folder = None
 
     def _opened(self, name: str, flags: int) -> int:
-        flags |= os.O_NOFOLLOW | os.O_CLOEXEC
+        # Not to wait for ever for the other end of a pipe that somebody put there.
+        flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         return os.open(name, flags, 0o600, dir_fd=self._folder)
 
 
@@ -536,6 +537,12 @@ def _opened_folder(path: Path) -> int:
         if path.is_symlink():
             why = "it is a symbolic link, which is not followed"
         raise StoreError(f"{path}: cannot be the spool: {why}; {hint}") from None
+    owner = os.fstat(folder).st_uid
+    if owner not in (os.geteuid(), 0):
+        os.close(folder)
+        raise StoreError(
+            f"{path}: cannot be the spool: it belongs to another user; {hint}"
+        )
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         is_gone = not os.fstat(folder).st_nlink

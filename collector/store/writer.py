@@ -77,6 +77,7 @@ class Writer:
         self.refused_total = 0
         # Begins anywhere: an earlier run's last number must not be met again.
         self._batch_number = time.time_ns()
+        self._batch: Batch | None = None
         # How many of the present batch are stored or refused, when it was split.
         self._done_records = 0
         # The number of the batch whose COMMIT failed last, and how many of the
@@ -154,6 +155,7 @@ class Writer:
             is_trial = self.stalled and not self._backlog.closing
             if batch or is_trial:
                 self._done_records = 0
+                self._batch = batch
                 try:
                     await self._store(batch)
                 except Exception:
@@ -168,6 +170,16 @@ class Writer:
         """Tell whether one transaction has been going on for so long."""
         since = self._writing_since
         return since is not None and time.monotonic() - since > seconds
+
+    def abandon(self) -> None:
+        """Give back the batch whose transaction hangs; it may come through yet."""
+        batch = self._batch
+        if batch is not None:
+            self.unsure_batch = (
+                self._batch_number,
+                len(batch.records) - self._done_records,
+            )
+            self._backlog.put_back(batch, self._done_records)
 
     def give_up(self, *, leave_rest: bool) -> None:
         """Stop trying again: a stop has no more time.
@@ -237,8 +249,8 @@ class Writer:
         if self._is_doubtful:
             # What SQLite finds in the log after a failed sync need not be on
             # the disk. This syncs all of it, or fails.
-            checkpoint(connection)
-            self._is_doubtful = False
+            # As long as a reader keeps it from all of it, that is not over.
+            self._is_doubtful = checkpoint(connection)
         if not self._has_state:
             self._note_state(connection)
         self._inserter.store(
