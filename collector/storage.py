@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from collector.commit_times import CommitTimes
 from collector.config import Settings
@@ -178,7 +178,7 @@ class Storage:
         # Records that are safe are no failure.
         return None if isinstance(error, NoTimeLeft) else error
 
-    async def _wait(self, task: asyncio.Task[None], until: float) -> bool:
+    async def _wait(self, task: asyncio.Task[Any], until: float) -> bool:
         """Wait for a task that may hang in a call of a disk; tell if it ended."""
         left = max(0.0, until - asyncio.get_running_loop().time())
         await asyncio.wait({task}, timeout=left)
@@ -195,7 +195,9 @@ class Storage:
         waiting = len(rest) + self.spooler.waiting_records
         if self._spooling is not None and not self._spooling.done():
             return waiting
-        if not await self.spooler.finish(rest):
+        keeping = asyncio.create_task(self.spooler.finish(rest))
+        until = asyncio.get_running_loop().time() + HANGING_SECONDS
+        if not await self._wait(keeping, until) or not keeping.result():
             return waiting
         if waiting:
             log.warning("%d records wait in the spool for the next start", waiting)
