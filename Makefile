@@ -71,8 +71,12 @@ bench: $(VENV)/installed
 fuzz: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest -m fuzz --override-ini addopts=--import-mode=importlib
 
+# Those that mostly wait; the others measure, one by one.
+WAITING := $(addprefix tests/faults/test_,half_open.py watchdog.py hanging_disk.py eio.py long_reader.py)
+
 faults: $(VENV)/installed $(VENV)/tools
-	$(BIN)/pytest -m fault --durations=0 --durations-min=1 tests/faults
+	$(BIN)/pytest -m fault -n 4 $(WAITING)
+	$(BIN)/pytest -m fault --durations=10 tests/faults $(addprefix --ignore=,$(WAITING))
 
 soak: $(VENV)/installed $(VENV)/tools
 	$(BIN)/python benchmarks/soak.py

@@ -44,6 +44,9 @@ SUMMARY_SECONDS: Final = 60.0
 # The part of a stop's time in which connections may still bring frames.
 DRAIN_SHARE: Final = 0.4
 
+# Then, the part in which what they have brought may still be decoded.
+TAKE_SHARE: Final = 0.2
+
 # What a part of the stop may take even when all time has been used up.
 QUICK_SECONDS: Final = 0.1
 
@@ -267,7 +270,8 @@ class Service:
         if self._receiver is not None and self._listener is not None:
             # Those who still wait for room have what they read spooled.
             self._receiver.stopping = True
-            await self._listener.wait_closed(QUICK_SECONDS)
+            await self._listener.wait_closed(seconds * TAKE_SHARE)
+            await self._listener.cut_off()
         for bound in self._bound:
             bound.close()
         # 2. Write what waits; what can't be written stays in the spool.

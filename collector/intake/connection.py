@@ -22,7 +22,8 @@ QUIET_SECONDS: Final = 0.1
 # How much a connection may buffer before its peer has to wait: twice this.
 BUFFER_BYTES: Final = 256 * 1024
 
-# Frames of a connection before others have their turn.
+# Frames that a connection may bring before others have their turn: while its
+# buffer holds whole ones, reading them waits for nothing.
 FRAMES_A_TURN: Final = 128
 
 # How long a connection waits for room before it asks whether the writer stalls.
@@ -148,21 +149,16 @@ class Connection:
                 peer, HEADER_BYTES + length
             ):
                 receiver.shed(peer, "rate_limit")
-                self._frames += 1
-                continue
-            if not self._frames % FRAMES_A_TURN:
-                # Nothing here waits while the reader has data, and thousands of
-                # frames of each connection would keep the loop from all else.
-                self._waiting = True
-                await asyncio.sleep(0)
-                self._waiting = False
-            if receiver.is_full:
-                # Not the peer's fault, whatever else it has sent meanwhile.
-                self._waiting = True
-                await wait_for_room(receiver)
-                self._waiting = False
-            receive(payload, peer, hostname)
+            else:
+                if receiver.is_full:
+                    # Not the peer's fault, whatever else it has sent meanwhile.
+                    self._waiting = True
+                    await wait_for_room(receiver)
+                    self._waiting = False
+                receive(payload, peer, hostname)
             self._frames += 1
+            if not self._frames % FRAMES_A_TURN:
+                await asyncio.sleep(0)
 
     async def _read_large(self, length: int) -> bytes:
         """Read a payload that does not fit into the buffer, within the budget."""
@@ -177,16 +173,12 @@ class Connection:
     def _take_rest(self, hostname: str, error: OSError) -> None:
         """Take the whole frames that had arrived before a reset, count the rest."""
         # The reader raises a reset's error before it gives what it has.
-        rest = self._header + bytes(vars(self._reader)["_buffer"])
-        while len(rest) >= HEADER_BYTES:
-            end = HEADER_BYTES + int.from_bytes(rest[:HEADER_BYTES], "big")
-            if end > len(rest):
-                break
-            if self._rates.admits(self.peer, end):
-                self._receiver.receive(rest[HEADER_BYTES:end], self.peer, hostname)
+        frames, rest = split(self._header + bytes(vars(self._reader)["_buffer"]))
+        for payload in frames:
+            if self._rates.admits(self.peer, HEADER_BYTES + len(payload)):
+                self._receiver.receive(payload, self.peer, hostname)
             else:
                 self._receiver.shed(self.peer, "rate_limit")
-            rest = rest[end:]
         if rest:
             self._reject(rest, "connection_lost", str(error))
 
@@ -230,6 +222,19 @@ class Connection:
         take_rest(self._writer.transport)
         self._writer.transport.abort()
 
+    def cut_off(self) -> None:
+        """End it though whole frames wait to be read, which are shed; after `drain`."""
+        buffer: bytearray = vars(self._reader)["_buffer"]
+        frames, rest = split(self._header + bytes(buffer))
+        # `run` finds nothing but the end.
+        self._header = b""
+        buffer.clear()
+        self._reader.feed_eof()
+        if frames:
+            self._receiver.shed(self.peer, "stopped", len(frames))
+        if rest:
+            self._reject_partial(rest)
+
     def _reject_partial(self, partial: bytes) -> None:
         if self._timed_out:
             reason, detail = "frame_timeout", "it did not arrive in time"
@@ -243,6 +248,20 @@ class Connection:
         self._receiver.reject(
             payload, peer=self.peer, reason=reason, detail=detail + self._place
         )
+
+
+def split(data: bytes) -> tuple[list[bytes], bytes]:
+    """Return the payloads of the whole frames in `data`, and what is behind them."""
+    payloads = []
+    start = 0
+    while len(data) - start >= HEADER_BYTES:
+        begin = start + HEADER_BYTES
+        end = begin + int.from_bytes(data[start:begin], "big")
+        if end > len(data):
+            break
+        payloads.append(data[begin:end])
+        start = end
+    return payloads, data[start:]
 
 
 async def wait_for_room(receiver: Receiver) -> None:

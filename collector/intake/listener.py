@@ -257,6 +257,12 @@ class Listener:
         if self._connections:
             await asyncio.wait(self._connections.values(), timeout=seconds)
 
+    async def cut_off(self) -> None:
+        """End connections that still have frames to read; these are shed."""
+        for connection in list(self._connections):
+            connection.cut_off()
+        await self.wait_closed(QUICK_SECONDS)
+
     async def _watch_connections(self) -> None:
         while True:
             shortest = min(
