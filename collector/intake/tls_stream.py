@@ -159,6 +159,10 @@ class TlsStream:
 
     def _decrypt(self) -> None:
         """Give the reader what can be decrypted. Raises OSError."""
+        if self.reader.at_eof():
+            # It was cut off: nobody wants the rest.
+            self._ended = True
+            return
         read, feed = self._tls.read, self.reader.feed_data
         while True:
             try:

@@ -165,6 +165,21 @@ def test_a_farewell_ends_it(run):
     run(test)
 
 
+def test_a_reader_that_is_cut_off(run):
+    """What comes after the reader was told its end is no error, and not kept."""
+
+    async def test(client, stream):
+        client.send(b"before")
+        assert await stream.reader.readexactly(6) == b"before"
+        stream.reader.feed_eof()
+        client.send(b"after")
+        while not vars(stream)["_ended"]:
+            await asyncio.sleep(0)
+        assert await stream.reader.read() == b""
+
+    run(test)
+
+
 def test_nonsense_is_an_error_after_what_was_good(run):
     """A broken record raises once all that came before it was read."""
 
