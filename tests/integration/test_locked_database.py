@@ -1,6 +1,7 @@
 """A database that another program holds: records wait, in bounded memory."""
 
 import re
+import socket
 from typing import Any
 
 from integration.daemon import until
@@ -48,9 +49,14 @@ def test_memory_is_bounded(start_daemon: Any, loop_name: str) -> None:
             client.sendall(b"".join(numbered_frames("app", 50)))
             daemon.wait_said("cannot write")
             client.sendall(b"".join(numbered_frames("app", 950, 50)))
+            # It was never made to wait: all of it has been read.
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(1) == b""
         daemon.wait_said("records are shed")
-        # The client above was never made to wait; nor is the next.
-        daemon.send(stock_frame("too late"))
+        with daemon.connect() as client:
+            client.sendall(stock_frame("too late"))
+            client.shutdown(socket.SHUT_WR)
+            assert client.recv(1) == b""
         holder.rollback()
     daemon.wait_said("writing again")
     until(lambda: daemon.count() >= 100, "the records that had room")
