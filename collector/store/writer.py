@@ -80,6 +80,8 @@ class Writer:
         self._batch: Batch | None = None
         # How many of the present batch are stored or refused, when it was split.
         self._done_records = 0
+        # How many the last attempt was at: of a split batch, a part.
+        self._tried_records = 0
         # The number of the batch whose COMMIT failed last, and how many of the
         # oldest records it has: they may be in the database all the same.
         self.unsure_batch = (0, 0)
@@ -175,10 +177,7 @@ class Writer:
         """Give back the batch whose transaction hangs; it may come through yet."""
         batch = self._batch
         if batch is not None:
-            self.unsure_batch = (
-                self._batch_number,
-                len(batch.records) - self._done_records,
-            )
+            self.unsure_batch = (self._batch_number, self._tried_records)
             self._backlog.put_back(batch, self._done_records)
 
     def give_up(self, *, leave_rest: bool) -> None:
@@ -193,11 +192,8 @@ class Writer:
         """Store a batch, whatever number of attempts that takes."""
         pause = FIRST_PAUSE_SECONDS
         self._batch_number += 1
-        job = partial(
-            self._insert,
-            batch=batch,
-            number=self._batch_number,
-        )
+        self._tried_records = len(batch.records)
+        job = partial(self._insert, batch=batch, number=self._batch_number)
         while True:
             self._writing_since = begun = time.monotonic()
             try:
@@ -210,9 +206,9 @@ class Writer:
                     await self._store_split(batch, error)
                     break
                 if failure is Failure.DAMAGED:
-                    await self._replace_database(error, len(batch.records))
+                    await self._replace_database(error)
                     continue
-                await self._stall(error, pause, len(batch.records))
+                await self._stall(error, pause)
                 if not batch and self._backlog.closing:
                     return
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
@@ -248,8 +244,8 @@ class Writer:
             self._inserter.interned.forget()
         if self._is_doubtful:
             # What SQLite finds in the log after a failed sync need not be on
-            # the disk. This syncs all of it, or fails.
-            # As long as a reader keeps it from all of it, that is not over.
+            # the disk. This syncs it, or fails; as long as a reader keeps it from
+            # all of it, that is not over.
             self._is_doubtful = checkpoint(connection)
         if not self._has_state:
             self._note_state(connection)
@@ -257,24 +253,21 @@ class Writer:
             connection, batch=batch, number=number, max_rejects=self.max_rejects
         )
 
-    async def _replace_database(self, error: Exception, records: int) -> None:
+    async def _replace_database(self, error: Exception) -> None:
         try:
             await self._database.replace(error)
         except sqlite3.Error as passing:
             # The damaged one is away; the new one is made at the next attempt.
-            await self._stall(passing, FIRST_PAUSE_SECONDS, records)
+            await self._stall(passing, FIRST_PAUSE_SECONDS)
 
-    async def _stall(self, error: Exception, seconds: float, records: int) -> None:
-        """Wait before the next attempt. Raises StoreError when there is none.
-
-        `records` is how many the batch has that failed.
-        """
+    async def _stall(self, error: Exception, seconds: float) -> None:
+        """Wait before the next attempt. Raises StoreError when there is none."""
         if is_input_output(error):
             # After a failed sync nobody knows what is in the file: SQLite finds
             # out when it opens it anew.
             await self._database.close()
             self._is_doubtful = True
-            self.unsure_batch = (self._batch_number, records)
+            self.unsure_batch = (self._batch_number, self._tried_records)
         # A full disk is not always said to be full.
         if is_input_output(error) and has_space(self._path):
             self._failed_reads_and_writes += 1

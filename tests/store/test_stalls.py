@@ -1,7 +1,9 @@
 """Faults that pass, and faults that don't: locks, full disks, damage."""
 
 import asyncio
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
@@ -281,3 +283,37 @@ async def test_a_state_that_can_not_be_read_is_mended(running, make_record, said
 
     with pytest.raises(StoreError, match="writer_state"):
         await one.finish()
+
+
+async def test_of_a_split_batch_only_what_was_tried_is_unsure(running, make_record):
+    """A part that hangs at a stop may come through yet; what is behind it may not."""
+    one = await running()
+    await one.script(
+        "CREATE TRIGGER refuse BEFORE INSERT ON records WHEN new.message = 'bad' "
+        "BEGIN SELECT raise(ABORT, 'refused'); END"
+    )
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+    attempts = []
+
+    def hold(sql):
+        attempts.append(sql)
+        # The whole batch, its first half, and the first half of that.
+        if attempts.count("BEGIN IMMEDIATE") == 3 and sql == "COMMIT":
+            loop.call_soon_threadsafe(begun.set)
+            assert go_on.wait(20)
+
+    await one.trace(hold)
+    one.add(*map(make_record, ["first", "bad", "third", "fourth"]))
+    one.start()
+    await asyncio.wait_for(begun.wait(), 20)
+    one.writer.abandon()
+    number, count = one.writer.unsure_batch
+    kept = [record.message for record in one.backlog.take(9).records]
+    go_on.set()
+    await one.until(lambda: one.writer.refused_total == 1)
+    await one.trace(None)
+
+    assert number
+    assert count == 1
+    assert kept == ["first", "bad", "third", "fourth"]
