@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from collector.intake.receiver import Receiver
 from collector.loop_lag import LoopLag
 from collector.status import Distribution, Problem, State, Status
 from collector.storage import Storage
+from collector.store.disk import file_bytes, free_bytes, log_bytes
 
 # A call of a disk that takes longer is a problem, whatever holds it up.
 SLOW_COMMIT_SECONDS: Final = 10.0
@@ -50,7 +50,7 @@ def take_snapshot(parts: Parts) -> Status:
     overflow = storage.overflow if storage else None
     spooler = storage.spooler if storage else None
     names = receiver.refused_globals if receiver else None
-    path = str(storage.database.path) if storage else ""
+    path = storage.database.path if storage else None
     problems = find_problems(
         writer_fault=writer.fault if writer else "",
         writer_hung=writer is not None and writer.is_hung(SLOW_COMMIT_SECONDS),
@@ -59,7 +59,7 @@ def take_snapshot(parts: Parts) -> Status:
         spool_hung=spooler is not None and spooler.is_hung(SLOW_COMMIT_SECONDS),
         shedding=receiver is not None and receiver.is_shedding,
         crowded=listener is not None and listener.is_full,
-        free_bytes=_free_bytes(path) if path else None,
+        free_bytes=free_bytes(path) if path else None,
     )
     is_well = parts.state != "ready" or not problems
     return Status(
@@ -84,12 +84,12 @@ def take_snapshot(parts: Parts) -> Status:
         spool_bytes=overflow.spool_bytes if overflow else 0,
         waiting_records=storage.backlog.waiting_records if storage else 0,
         waiting_bytes=storage.backlog.waiting_bytes if storage else 0,
-        database=path,
+        database=str(path or ""),
         stored_total=writer.stored_total if writer else 0,
         refused_by_sqlite_total=writer.refused_total if writer else 0,
         replaced_total=storage.database.generation if storage else 0,
-        database_bytes=_size(path) if path else 0,
-        wal_bytes=_size(f"{path}-wal") if path else 0,
+        database_bytes=file_bytes(path) if path else 0,
+        wal_bytes=log_bytes(path) if path else 0,
         commits=storage.commits.distribution() if storage else Distribution(),
         last_commit_age_seconds=storage.commits.last_age_seconds if storage else None,
         index_lag_records=indexer.lag_records if indexer else 0,
@@ -139,19 +139,3 @@ def find_problems(
     if crowded:
         found.append(Problem("crowded", "no room for more connections"))
     return tuple(found)
-
-
-def _size(path: str) -> int:
-    """Return the size of a file in bytes; 0 where there is none."""
-    try:
-        return os.stat(path).st_size  # noqa: PTH116 - no Path for each of them
-    except OSError:
-        return 0
-
-
-def _free_bytes(path: str) -> int | None:
-    try:
-        system = os.statvfs(os.path.dirname(path) or ".")  # noqa: PTH120
-    except OSError:
-        return None
-    return system.f_bavail * system.f_frsize

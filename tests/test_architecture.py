@@ -23,7 +23,7 @@ ALLOWED = {
     "config_toml": {"config", "listen_settings"},
     "emitting": {"config", "emit", "errors"},
     "storage": {"config", "commit_times", "intake", "store", "errors"},
-    "snapshot": {"status", "storage", "loop_lag", "emit", "intake"},
+    "snapshot": {"status", "storage", "store", "loop_lag", "emit", "intake"},
     "web": {"status", "addresses", "errors"},
     "wire": {"errors"},
     "storable": set(),

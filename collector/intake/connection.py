@@ -12,7 +12,7 @@ from collector.intake.parting import draw_held_back, take_rest
 from collector.intake.rates import PeerRates
 from collector.intake.receiver import Receiver
 from collector.store.waiting import wait_for_room as wait_for_backlog
-from collector.wire.frames import HEADER_BYTES, frame_too_large
+from collector.wire.frames import HEADER_BYTES, frame_too_large, split_frames
 
 log = logging.getLogger("logcollector")
 
@@ -173,7 +173,7 @@ class Connection:
     def _take_rest(self, hostname: str, error: OSError) -> None:
         """Take the whole frames that had arrived before a reset, count the rest."""
         # The reader raises a reset's error before it gives what it has.
-        frames, rest = split(self._header + bytes(vars(self._reader)["_buffer"]))
+        frames, rest = split_frames(self._header + bytes(vars(self._reader)["_buffer"]))
         for payload in frames:
             if self._rates.admits(self.peer, HEADER_BYTES + len(payload)):
                 self._receiver.receive(payload, self.peer, hostname)
@@ -225,7 +225,7 @@ class Connection:
     def cut_off(self) -> None:
         """End it though whole frames wait to be read, which are shed; after `drain`."""
         buffer: bytearray = vars(self._reader)["_buffer"]
-        frames, rest = split(self._header + bytes(buffer))
+        frames, rest = split_frames(self._header + bytes(buffer))
         # `run` finds nothing but the end.
         self._header = b""
         buffer.clear()
@@ -248,20 +248,6 @@ class Connection:
         self._receiver.reject(
             payload, peer=self.peer, reason=reason, detail=detail + self._place
         )
-
-
-def split(data: bytes) -> tuple[list[bytes], bytes]:
-    """Return the payloads of the whole frames in `data`, and what is behind them."""
-    payloads = []
-    start = 0
-    while len(data) - start >= HEADER_BYTES:
-        begin = start + HEADER_BYTES
-        end = begin + int.from_bytes(data[start:begin], "big")
-        if end > len(data):
-            break
-        payloads.append(data[begin:end])
-        start = end
-    return payloads, data[start:]
 
 
 async def wait_for_room(receiver: Receiver) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import socket
 import time
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Final, final
 from collector.emit.emitter import Emitter
 from collector.emit.visible import visible
 from collector.errors import DecodeError
+from collector.intake.notice import Notice
 from collector.intake.overflow import Overflow
 from collector.intake.peer_counts import count_peer
 from collector.intake.refused_globals import RefusedGlobals
@@ -62,7 +62,7 @@ class Receiver:
         self._clock = clock
         self._timer = timer
         self._episode: Episode | None = None
-        self._said_reject = -math.inf
+        self._reject_notice = Notice(SAY_REJECT_SECONDS)
         # Set at a stop: nobody waits any more; then, that nothing is stored.
         self.stopping = False
         self.closed = False
@@ -204,8 +204,7 @@ class Receiver:
 
     def _reject(self, payload: bytes, peer: str, reason: str, detail: str) -> None:
         self.rejected_total[reason] += 1
-        if self._timer() - self._said_reject >= SAY_REJECT_SECONDS:
-            self._said_reject = self._timer()
+        if self._reject_notice.is_due(self._timer()):
             log.warning(
                 "rejected what %s sent: %s: %s; %d rejected since the start, kept in "
                 "the table rejects",

@@ -8,11 +8,11 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from collector.errors import StoreError
 from collector.store.database import BUSY_SECONDS, WAL_LIMIT_BYTES
+from collector.store.disk import log_bytes
 from collector.store.writable import WritableDatabase, checkpoint
 
 log = logging.getLogger("logcollector")
@@ -104,11 +104,3 @@ def _checkpoint_patiently(connection: sqlite3.Connection) -> bool:
         return checkpoint(connection)
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-
-
-def log_bytes(path: Path) -> int:
-    """Return the size of a database's write-ahead log."""
-    try:
-        return path.with_name(path.name + "-wal").stat().st_size
-    except OSError:
-        return 0

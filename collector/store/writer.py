@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Final
 from collector.errors import StoreError
 from collector.record import Record, attributes_of
 from collector.store.backlog import Backlog, Batch
+from collector.store.disk import free_bytes
 from collector.store.failures import Failure, classify, is_input_output
 from collector.store.inserter import Inserter
 from collector.store.rejects import Reject, make_reject
@@ -324,11 +324,8 @@ class Writer:
 
 def has_space(path: Path) -> bool:
     """Tell whether the file system of a path has room for more than a page."""
-    try:
-        free = os.statvfs(path.parent)
-    except OSError:
-        return True
-    return free.f_bavail * free.f_frsize >= LEAST_SPACE_BYTES
+    free = free_bytes(path)
+    return free is None or free >= LEAST_SPACE_BYTES
 
 
 def refused(record: Record, error: Exception) -> Reject:

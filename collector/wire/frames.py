@@ -29,6 +29,20 @@ _FOREIGN_STARTS: Final = (
 )
 
 
+def split_frames(data: bytes) -> tuple[list[bytes], bytes]:
+    """Return the payloads of the whole frames in `data`, and what is behind them."""
+    payloads = []
+    start = 0
+    while len(data) - start >= HEADER_BYTES:
+        begin = start + HEADER_BYTES
+        end = begin + int.from_bytes(data[start:begin], "big")
+        if end > len(data):
+            break
+        payloads.append(data[begin:end])
+        start = end
+    return payloads, data[start:]
+
+
 def frame_too_large(header: bytes, max_frame_bytes: int) -> FrameTooLarge:
     """Return the error for a header whose length is over the limit.
 

@@ -13,8 +13,8 @@ from collector.store.checkpointer import (
     PAUSE_SECONDS,
     SAY_SECONDS,
     Checkpointer,
-    log_bytes,
 )
+from collector.store.disk import log_bytes
 from collector.store.writable import WritableDatabase
 
 LIMIT = 200_000

@@ -1,7 +1,6 @@
 """Faults that pass, and faults that don't: locks, full disks, damage."""
 
 import asyncio
-import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
