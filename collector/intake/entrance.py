@@ -83,8 +83,6 @@ class Entrance:
         self._cause = ""
         self._was_said = False
         self.accepted_total = 0
-        # How often it was full.
-        self.full_total = 0
         self.inside = 0
 
     @property
@@ -206,7 +204,6 @@ class Entrance:
             )
         else:
             return
-        self.full_total += 1
         self._pause()
         self._full.set()
         self._was_said = False

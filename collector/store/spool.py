@@ -73,7 +73,7 @@ START: Final = Position(0, 0)
 class Spool:
     """The files of one spool. Everything blocks; not for two threads at once.
 
-    `max_bytes` is for whoever appends: see `size_bytes`. What the file system
+    `max_bytes` is kept by whoever appends: see `size_bytes`. What the file system
     refuses is raised as OSError, and then nothing has changed; but if its folder
     has been removed, it is not open any more.
     """
@@ -87,7 +87,6 @@ class Spool:
         is_removable: bool = True,
     ) -> None:
         self.folder: Final = folder
-        self.max_bytes: Final = max_bytes
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_OF_BOUND)
         self._reserve_bytes = reserve_bytes
         # Whether the folder is ours to remove, when it holds nothing.
@@ -107,7 +106,6 @@ class Spool:
         # Up to where everything was stored when it was opened.
         self.stored = START
         self._failed_reads = 0
-        self.bad_frames_total = 0
         self.torn_bytes_total = 0
         self.damaged_segments_total = 0
 
@@ -339,7 +337,6 @@ class Spool:
 
     def _note_bad_frames(self, number: int, count: int) -> None:
         self._damaged.add(number)
-        self.bad_frames_total += count
         log.warning(
             "%s: %d damaged frames in %s are lost",
             self.folder,
