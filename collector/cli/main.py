@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from collector.cli.lazy_group import LazyGroup
 from collector.errors import (
     CollectorError,
     ConfigError,
@@ -19,8 +19,6 @@ from collector.errors import (
     StoreError,
 )
 
-# Command: the module it lives in (as attribute `command`), and its summary,
-# given here so that `--help` need not load it.
 COMMANDS: Final = {
     "serve": ("collector.cli.serve", "Collect records: listen, show, store."),
     "query": ("collector.cli.query", "Find records: by words, fields, times."),
@@ -29,7 +27,7 @@ COMMANDS: Final = {
     "status": ("collector.cli.status", "See how a running daemon does."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),
     "demo": ("collector.cli.demo", "See it work: a server, a client, the rows."),
-    "db": ("collector.cli.db", "Look after a database."),
+    "db": ("collector.cli.db.group", "Look after a database."),
     "config": ("collector.cli.config", "Show or check the settings."),
     "completion": ("collector.cli.completion", "Let a shell complete words."),
 }
@@ -40,27 +38,8 @@ EXIT_UNAVAILABLE: Final = 69
 EXIT_IO: Final = 74
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(COMMANDS[cmd_name][0])
-        command: click.Command = module.command
-        return command
-
-    def format_commands(
-        self, ctx: click.Context, formatter: click.HelpFormatter
-    ) -> None:
-        """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+class MainGroup(LazyGroup):
+    """All commands; their errors become a line and an exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; its errors become one line and an exit status."""
@@ -94,7 +73,11 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
     ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=MainGroup,
+    commands_by_name=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--version",
     is_flag=True,

@@ -95,6 +95,12 @@ class QueryCommand(click.Command):
         )
 
 
+database_option: Final = click.option(
+    "--db", "database", type=click.Path(path_type=Path), metavar="FILE",
+    help="The database.  [default: as in the settings, else logs.sqlite]",
+)  # fmt: skip
+
+
 def reading_options(*, fields: bool = True) -> Callable[[Function], Function]:
     """Add the filters, --db and what says how to show to a command.
 
@@ -123,9 +129,7 @@ def reading_options(*, fields: bool = True) -> Callable[[Function], Function]:
                      help="Only of this logger and those below it."),
         click.option("--level", "-l", metavar="LEVEL", shell_complete=complete_level,
                      help="Only of this level or above."),
-        click.option("--db", "database", type=click.Path(path_type=Path),
-                     metavar="FILE", help="The database.  [default: as in the "
-                     "settings, else logs.sqlite]"),
+        database_option,
     ]  # fmt: skip
     if fields:
         options.insert(

@@ -161,10 +161,25 @@ CREATE TABLE writer_state (
 INSERT INTO writer_state VALUES (1, 0, 0, 0, '{about}');
 """
 
+# When interned rows are removed, the version rises, so that whoever remembers
+# their ids forgets them. Imported records are as old, for retention, as their
+# import, whatever `received` says; their ids are bounded by ranges that do not
+# overlap.
+_FOURTH: Final = """
+ALTER TABLE writer_state ADD COLUMN interned_version INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE imports (
+    first_id INTEGER PRIMARY KEY,
+    last_id INTEGER NOT NULL,
+    imported REAL NOT NULL
+) {strict};
+"""
+
 MIGRATIONS: Final = (
     Migration(1, _FIRST),
     Migration(2, ";".join((_SECOND, *roll_up_sql("0"), ""))),
     Migration(3, _THIRD.replace("{about}", ABOUT)),
+    Migration(4, _FOURTH),
 )
 
 SCHEMA_VERSION: Final = MIGRATIONS[-1].number

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from store.stored import Stored, opened
 
-from collector.cli import db
+from collector.cli.db import reindex
 from collector.store.search_index import index_some
 
 
@@ -92,8 +92,8 @@ def test_searches_meanwhile_are_right(run, database, monkeypatch):
         return left
 
     run("db", "reindex", "--db", database)
-    monkeypatch.setattr(db, "STEP_RECORDS", 30)
-    monkeypatch.setattr(db, "index_some", index_and_look)
+    monkeypatch.setattr(reindex, "STEP_RECORDS", 30)
+    monkeypatch.setattr(reindex, "index_some", index_and_look)
     result = run("db", "reindex", "--db", database)
 
     assert result.exit_code == 0, result.output
@@ -111,8 +111,8 @@ def test_records_that_come_meanwhile_are_indexed(
             Stored(database, connection).add(make_record("needle"))
         return index_some(connection, records)
 
-    monkeypatch.setattr(db, "STEP_RECORDS", 100)
-    monkeypatch.setattr(db, "index_some", store_and_index)
+    monkeypatch.setattr(reindex, "STEP_RECORDS", 100)
+    monkeypatch.setattr(reindex, "index_some", store_and_index)
     result = run("db", "reindex", "--db", database)
     [(records,)] = rows(database, "SELECT count(*) FROM records")
 
@@ -144,7 +144,7 @@ def test_records_stay_as_they_are(run, database):
 
 def test_no_index_without_trigrams(run, database, monkeypatch):
     """Where SQLite can't have an index that is told, with status 1."""
-    monkeypatch.setattr(db, "create_index", lambda connection, anew: False)
+    monkeypatch.setattr(reindex, "create_index", lambda connection, anew: False)
     result = run("db", "reindex", "--db", database)
 
     assert result.exit_code == 1

@@ -114,6 +114,7 @@ def test_tables_are_strict_where_sqlite_can():
         ).fetchall()
         assert sorted(tables) == [
             ("call_sites", 1),
+            ("imports", 1),
             ("level_rollups", 1),
             ("origins", 1),
             ("records", 1),

@@ -1,4 +1,4 @@
-"""`logcollector db`: look after a database."""
+"""`logcollector db reindex`: make the search index anew."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from collector.cli.reading import database_path
+from collector.cli.reading import database_option, database_path
 from collector.errors import ReadError
 from collector.store.reader import FAULTS, connect, explained
 from collector.store.search_index import create_index, index_some, remaining
@@ -24,16 +24,9 @@ PAUSE_SECONDS = 0.025
 BUSY_SECONDS = 10.0
 
 
-@click.group()
-def command() -> None:
-    """Look after a database."""
-
-
-@command.command()
-@click.option("--db", "database", type=click.Path(path_type=Path), metavar="FILE",
-              help="The database.  [default: as in the settings, else "
-              "logs.sqlite]")  # fmt: skip
-def reindex(database: Path | None) -> None:
+@click.command()
+@database_option
+def command(database: Path | None) -> None:
     """Make the search index anew, from all records.
 
     The daemon may run meanwhile, and searches go on: they scan what is not
