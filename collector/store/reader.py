@@ -12,12 +12,14 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from collector.errors import NoSuchDatabase, QueryTimeout, ReadError
 from collector.query.conditions import Function
 from collector.store.schema import APPLICATION_ID, SCHEMA_VERSION
+from collector.store.search_index import Part, parts
 
 # How long a reader waits for a lock, which in WAL mode is only held while the
 # first connection recovers the log.
@@ -126,11 +128,25 @@ class Reader:
 
         0 without an index, or with one that this SQLite can't read.
         """
+        return max((part.last_id for part in self.index_parts()), default=0)
+
+    def index_parts(self) -> list[Part]:
+        """Return the parts of the search index, as far as they are filled.
+
+        Those are left out that this SQLite can't read.
+        """
         try:
-            self._connection.execute("SELECT rowid FROM search LIMIT 0")
+            found = parts(self._connection)
+            for part in found[-1:]:
+                self._connection.execute(f"SELECT rowid FROM {part.name} LIMIT 0")
         except sqlite3.Error:
-            return 0
-        return int(self.value("SELECT coalesce(max(indexed_id), 0) FROM search_state"))
+            return []
+        done = int(self.value("SELECT coalesce(max(indexed_id), 0) FROM search_state"))
+        return [
+            replace(part, last_id=min(part.last_id, done))
+            for part in found
+            if part.first_id <= done
+        ]
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -164,7 +164,10 @@ INSERT INTO writer_state VALUES (1, 0, 0, 0, '{about}');
 # When interned rows are removed, the version rises, so that whoever remembers
 # their ids forgets them. Imported records are as old, for retention, as their
 # import, whatever `received` says; their ids are bounded by ranges that do not
-# overlap.
+# overlap. The search index has parts, each for the ids from first_id to last_id, so
+# that one whose records are gone can go as a whole. It knows `entries` records, of
+# which `records` are still there. A successor, made up to copied_id, will take the
+# place of one that has lost many.
 _FOURTH: Final = """
 ALTER TABLE writer_state ADD COLUMN interned_version INTEGER NOT NULL DEFAULT 0;
 
@@ -173,6 +176,20 @@ CREATE TABLE imports (
     last_id INTEGER NOT NULL,
     imported REAL NOT NULL
 ) {strict};
+
+CREATE TABLE search_parts (
+    first_id INTEGER PRIMARY KEY,
+    last_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    entries INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    successor TEXT NOT NULL DEFAULT '',
+    copied_id INTEGER NOT NULL DEFAULT 0
+) {strict};
+
+INSERT INTO search_parts (first_id, last_id, name, entries, records)
+SELECT 1, indexed_id, 'search', indexed_id, indexed_id
+FROM search_state WHERE indexed_id > 0;
 """
 
 MIGRATIONS: Final = (

@@ -23,6 +23,7 @@ from collector.query.tree import Node
 from collector.query.trigrams import Commonness, trigrams
 from collector.store import rollups
 from collector.store.reader import Reader
+from collector.store.search_index import Part
 
 # Ids of one statement, by scan and by index: a tenth of a second or so.
 SCANNED_IDS: Final = 500_000
@@ -50,16 +51,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A range of ids; `pieces`: what to MATCH in the index, None for a scan."""
+    """A range of ids; `part`: the part of the index that knows all of them."""
 
     low: int
     high: int
-    pieces: str | None = None
+    part: Part | None = None
 
     @property
     def key(self) -> str:
         """The column that has the ids, by which they come in order."""
-        return "r.id" if self.pieces is None else "s.rowid"
+        return "r.id" if self.part is None else "s.rowid"
 
 
 class Search:
@@ -84,6 +85,8 @@ class Search:
         self._progress = progress
         dialect = SqliteDialect(reader.deadline.seconds_left)
         self._condition = condition(node, dialect)
+        # What to MATCH in the index; None where it can't help.
+        self._pieces: str | None = None
         reader.register(self._condition.functions)
 
     def ids(self, *, newest_first: bool, limit: int | None = None) -> Iterator[int]:
@@ -122,10 +125,14 @@ class Search:
         """Yield what has to be looked through, in order and without overlaps."""
         low, high = self._bounds()
         total = high - low + 1
-        indexed = self._reader.indexed_id()
-        pieces = trigrams(self._node, self._commonness(indexed)) if indexed else None
+        indexed = self._reader.index_parts()
+        self._pieces = (
+            trigrams(self._node, self._commonness(indexed)) if indexed else None
+        )
+        if self._pieces is None:
+            indexed = []
         for near, far in self._ranges(low, high, newest_first=newest_first):
-            for part in cut(near, far, indexed, pieces, newest_first=newest_first):
+            for part in cut(near, far, indexed, newest_first=newest_first):
                 yield part
                 self._reader.deadline.check()
                 done = high - part.low + 1 if newest_first else part.high - low + 1
@@ -140,30 +147,43 @@ class Search:
         `statement` makes it of the slice and its FROM and WHERE, where records
         are `r`; `values` are for parameters behind those.
         """
-        if part.pieces is not None:
+        if part.part is not None:
             # An index that is damaged changes the speed, not the answer.
             with contextlib.suppress(ReadError), self._reader.snapshot():
-                if self._reader.indexed_id() >= part.high:
+                if self._is_indexed(part.part, part.high):
                     return self._select(part, statement, values)
             # It is just being made anew, or can't be read.
             part = Slice(part.low, part.high)
         return self._select(part, statement, values)
 
-    def _commonness(self, indexed: int) -> Commonness:
+    def _is_indexed(self, part: Part, high: int) -> bool:
+        """Tell whether a part is still in use, and knows all ids up to one."""
+        return bool(
+            self._reader.rows(
+                "SELECT 1 FROM search_parts, search_state "
+                "WHERE name = ? AND first_id = ? AND indexed_id >= ?",
+                (part.name, part.first_id, high),
+            )
+        )
+
+    def _commonness(self, indexed: list[Part]) -> Commonness:
         """Return what tells in how many of the newest indexed records a piece is."""
+        last = indexed[-1].last_id
+        above = last - SAMPLED_IDS
+        newest = [part for part in indexed if part.last_id > above]
 
         def commonness(piece: str) -> int:
             quoted = piece.replace('"', '""')
-            with contextlib.suppress(ReadError), self._reader.snapshot():
-                if self._reader.indexed_id() >= indexed:
-                    return int(
-                        self._reader.value(
-                            "SELECT count(*) FROM search WHERE search MATCH ? "
-                            "AND rowid BETWEEN ? AND ?",
-                            (f'"{quoted}"', indexed - SAMPLED_IDS, indexed),
+            count = 0
+            for part in newest:
+                with contextlib.suppress(ReadError), self._reader.snapshot():
+                    if self._is_indexed(part, part.last_id):
+                        count += self._reader.value(
+                            f"SELECT count(*) FROM {part.name} AS s "
+                            f"WHERE s.{part.name} MATCH ? AND rowid BETWEEN ? AND ?",
+                            (f'"{quoted}"', above, last),
                         )
-                    )
-            return 0
+            return count
 
         return commonness
 
@@ -174,15 +194,16 @@ class Search:
         values: tuple[object, ...],
     ) -> list[Any]:
         asked = self._condition
-        if part.pieces is None:
+        if part.part is None:
             matched = "FROM records AS r WHERE"
             pieces: tuple[object, ...] = ()
         else:
+            name = part.part.name
             matched = (
-                "FROM search AS s CROSS JOIN records AS r ON r.id = s.rowid "
-                "WHERE s.search MATCH ? AND"
+                f"FROM {name} AS s CROSS JOIN records AS r ON r.id = s.rowid "
+                f"WHERE s.{name} MATCH ? AND"
             )
-            pieces = (part.pieces,)
+            pieces = (self._pieces,)
         matched += f" {part.key} BETWEEN ? AND ? AND {asked.sql}"
         return self._reader.rows(
             statement(part, matched),
@@ -244,18 +265,26 @@ def call_sites(reader: Reader, part: Node) -> list[int]:
 
 
 def cut(
-    low: int, high: int, indexed: int, pieces: str | None, *, newest_first: bool
+    low: int, high: int, indexed: list[Part], *, newest_first: bool
 ) -> Iterator[Slice]:
-    """Yield slices of a range: the index up to `indexed`, scans above it."""
+    """Yield slices of a range: by the parts of an index, and scans between them."""
     slices: list[Slice] = []
-    while low <= high:
-        by_index = pieces is not None and low <= indexed
-        last = min(high, low + (INDEXED_IDS if by_index else SCANNED_IDS) - 1)
-        if by_index:
-            last = min(last, indexed)
-        slices.append(Slice(low, last, pieces if by_index else None))
+    for part in indexed:
+        if part.last_id < low or part.first_id > high:
+            continue
+        slices += _sliced(low, part.first_id - 1)
+        low = max(low, part.first_id)
+        last = min(high, part.last_id)
+        slices += _sliced(low, last, part)
         low = last + 1
+    slices += _sliced(low, high)
     yield from reversed(slices) if newest_first else slices
+
+
+def _sliced(low: int, high: int, part: Part | None = None) -> Iterator[Slice]:
+    size = SCANNED_IDS if part is None else INDEXED_IDS
+    for start in range(low, high + 1, size):
+        yield Slice(start, min(high, start + size - 1), part)
 
 
 def fetch(reader: Reader, ids: list[int]) -> list[LogRow]:

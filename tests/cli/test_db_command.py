@@ -5,6 +5,7 @@ import threading
 from contextlib import closing
 
 import pytest
+from store import stored
 from store.stored import Stored, opened
 
 from collector.cli.db import reindex
@@ -27,8 +28,8 @@ def rows(path, sql):
 def indexed(path):
     """Return up to which id records are indexed, and how many match a piece."""
     [(done,)] = rows(path, "SELECT indexed_id FROM search_state")
-    [(found,)] = rows(path, "SELECT count(*) FROM search('eed')")
-    return done, found
+    with closing(sqlite3.connect(path)) as connection:
+        return done, len(stored.indexed(connection, "eed"))
 
 
 def needles(run, path):
@@ -39,7 +40,9 @@ def needles(run, path):
 
 def test_a_database_without_an_index_gets_one(run, database):
     """Afterwards every record is in the index; only stderr says so."""
-    assert rows(database, "SELECT * FROM sqlite_master WHERE name = 'search'") == []
+    assert (
+        rows(database, "SELECT * FROM sqlite_master WHERE name LIKE 'search_0%'") == []
+    )
     assert needles(run, database) == 25
     result = run("db", "reindex", "--db", database)
 
@@ -53,7 +56,9 @@ def test_an_index_is_made_anew(run, database):
     """What an index had wrong, or twice, or too little of, is right again."""
     with opened(database) as one:
         one.index(100)
-        one.connection.execute("INSERT INTO search (rowid, text) VALUES (7, 'needle')")
+        one.connection.execute(
+            "INSERT INTO search_0 (rowid, text) VALUES (7, 'needle')"
+        )
         one.connection.execute("UPDATE search_state SET indexed_id = 250")
     assert indexed(database) == (250, 11)
     result = run("db", "reindex", "--db", database)
@@ -66,7 +71,7 @@ def test_a_damaged_index_is_made_anew(run, database):
     """An index that SQLite can't read any more is no hindrance."""
     run("db", "reindex", "--db", database)
     with opened(database) as one:
-        one.connection.execute("UPDATE search_data SET block = x'0102'")
+        one.connection.execute("UPDATE search_0_data SET block = x'0102'")
     result = run("db", "reindex", "--db", database)
 
     assert result.exit_code == 0, result.output

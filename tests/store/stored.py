@@ -19,7 +19,7 @@ from collector.store.database import open_database
 from collector.store.inserter import Inserter
 from collector.store.reader import Deadline, Reader, open_reader
 from collector.store.search import Search
-from collector.store.search_index import create_index, index_some
+from collector.store.search_index import create_index, index_some, parts
 
 ROLLUPS = "SELECT * FROM rollups ORDER BY seconds, start, call_site_id"
 
@@ -58,6 +58,10 @@ class Stored:
         assert create_index(self.connection)
         index_some(self.connection, records)
 
+    def indexed(self, piece: str) -> list[int]:
+        """Return the ids that the index itself has for a piece, each entry."""
+        return indexed(self.connection, piece)
+
     def can_empty_its_log(self) -> bool:
         """Write all of the log into the database, and tell whether nobody reads it."""
         self.connection.execute("PRAGMA busy_timeout = 0")
@@ -81,6 +85,18 @@ class Stored:
         """Return the records that the query's predicate holds for, in order."""
         holds = predicate(node)
         return [row for row in self.rows() if holds(row)]
+
+
+def indexed(connection: sqlite3.Connection, piece: str) -> list[int]:
+    """Return the ids that the parts of the index have for a piece, each entry."""
+    return [
+        row[0]
+        for part in parts(connection)
+        for row in connection.execute(
+            f"SELECT rowid FROM {part.name} WHERE {part.name} MATCH ? ORDER BY rowid",
+            [f'"{piece}"'],
+        )
+    ]
 
 
 def remove(path: Path) -> None:

@@ -48,7 +48,7 @@ def needles(one):
     return [
         row[0]
         for row in one.rows(
-            "SELECT rowid FROM search WHERE search MATCH '\"nee\"' ORDER BY rowid"
+            "SELECT rowid FROM search_0 WHERE search_0 MATCH '\"nee\"' ORDER BY rowid"
         )
     ]
 
@@ -264,8 +264,8 @@ async def test_want_of_memory_is_waited_out(running, make_record, said, monkeypa
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        ("DROP TABLE search", "no such table"),
-        ("DELETE FROM search_data", "malformed"),
+        ("DROP TABLE search_0", "no such table"),
+        ("DELETE FROM search_0_data", "malformed"),
     ],
 )
 async def test_other_faults_are_said_once(running, make_record, said, fault, reason):
@@ -329,7 +329,7 @@ async def test_it_may_be_cancelled_within_a_step(running, make_record):
     begun, go_on = threading.Event(), threading.Event()
 
     def hold(sql):
-        if sql.lstrip().startswith("INSERT INTO search "):
+        if sql.lstrip().startswith("INSERT INTO search_0 "):
             begun.set()
             assert go_on.wait(20)
 

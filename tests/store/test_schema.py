@@ -120,6 +120,7 @@ def test_tables_are_strict_where_sqlite_can():
             ("records", 1),
             ("rejects", 1),
             ("rollups", 1),
+            ("search_parts", 1),
             ("search_state", 1),
             ("writer_state", 1),
         ]

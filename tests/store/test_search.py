@@ -10,9 +10,9 @@ from store.hypotheses import DAY, NOW, batches, drawn_values
 from store.stored import new_stored, reading
 
 from collector.query.tree import Comparison, Everything, Glob, Since, Text, Until, every
-from collector.store import rollups, search
+from collector.store import rollups, search, search_index
 from collector.store.search import Search, Slice, cut, fetch, fetch_after, time_span
-from collector.store.search_index import create_index
+from collector.store.search_index import Part, create_index
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def draw_sizes(data, patch):
         (search, "INDEXED_IDS", 7),
         (search, "FETCHED_ROWS", 3),
         (search, "SAMPLED_IDS", 9),
+        (search_index, "PART_IDS", 20),
         (rollups, "FEW_IDS", 6),
         (rollups, "DENSE", 4),
     ):
@@ -114,7 +115,8 @@ def test_what_goes_on_meanwhile_does_not_change_what_is_found(
             elif event == "anew":
                 create_index(one.connection, anew=True)
             elif event == "drop":
-                one.connection.execute("DROP TABLE IF EXISTS search")
+                for part in search_index.parts(one.connection):
+                    one.connection.execute(f"DROP TABLE IF EXISTS {part.name}")
                 one.connection.execute("UPDATE search_state SET indexed_id = 0")
             elif event == "index":
                 one.index(data.draw(st.integers(0, 3)))
@@ -128,25 +130,29 @@ def test_what_goes_on_meanwhile_does_not_change_what_is_found(
 @given(
     low=st.integers(-3, 40),
     high=st.integers(-3, 40),
-    indexed=st.integers(0, 50),
-    pieces=st.none() | st.just('"abc"'),
+    bounds=st.lists(st.integers(1, 50), max_size=6, unique=True),
     newest_first=st.booleans(),
     sizes=st.tuples(st.integers(1, 9), st.integers(1, 9)),
 )
-def test_slices_are_the_whole_range(low, high, indexed, pieces, newest_first, sizes):
-    """Slices follow each other and leave out nothing; the index ends on its id."""
+def test_slices_are_the_whole_range(low, high, bounds, newest_first, sizes):
+    """Slices follow each other and leave out nothing; parts are used where they are."""
+    ends = sorted(bounds)
+    indexed = [
+        Part(a, b, f"search_{a}") for a, b in zip(ends[::2], ends[1::2], strict=False)
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "SCANNED_IDS", sizes[0])
         patch.setattr(search, "INDEXED_IDS", sizes[1])
-        parts = list(cut(low, high, indexed, pieces, newest_first=newest_first))
+        slices = list(cut(low, high, indexed, newest_first=newest_first))
 
-    ordered = parts[::-1] if newest_first else parts
+    ordered = slices[::-1] if newest_first else slices
     ids = [each for part in ordered for each in range(part.low, part.high + 1)]
     assert ids == list(range(low, high + 1))
-    for part in parts:
-        by_index = part.pieces is not None
-        assert by_index is (pieces is not None and part.high <= indexed)
-        assert part.high - part.low < sizes[by_index]
+    for each in slices:
+        for part in indexed:
+            assert (each.part is part) is (part.first_id <= each.low <= part.last_id)
+            assert (each.part is part) is (part.first_id <= each.high <= part.last_id)
+        assert each.high - each.low < sizes[each.part is not None]
 
 
 def ranges_read(reader):
@@ -279,7 +285,7 @@ def test_an_index_made_anew_during_a_look_up_is_not_used(stored, make_record):
     with reading(stored.path) as reader:
         looked_for = Search(reader, Text("needle"))
         [part] = looked_for.slices(newest_first=False)
-        assert part.pieces is not None
+        assert part.part is not None
         create_index(stored.connection, anew=True)
         ranges = ranges_read(reader)
         found = looked_for.select(part, lambda _, matched: f"SELECT r.id {matched}")
@@ -291,7 +297,7 @@ def test_an_index_without_its_table_is_none(stored, make_record):
     """Whoever drops the table of the index, loses speed and no records."""
     stored.add(make_record("needle"))
     stored.index()
-    stored.connection.execute("DROP TABLE search")
+    stored.connection.execute("DROP TABLE search_0")
 
     with reading(stored.path) as reader:
         assert reader.indexed_id() == 0

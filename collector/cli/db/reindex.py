@@ -13,7 +13,12 @@ import click
 from collector.cli.reading import database_option, database_path
 from collector.errors import ReadError
 from collector.store.reader import FAULTS, connect, explained
-from collector.store.search_index import create_index, index_some, remaining
+from collector.store.search_index import (
+    create_index,
+    erase_some,
+    index_some,
+    remaining,
+)
 
 # Records of one transaction, and the pause behind it. The daemon, if it runs,
 # tries for 50 ms to get the lock, at least every 20 ms: it must find it free.
@@ -57,6 +62,9 @@ def command(database: Path | None) -> None:
                     progress.update(max(0, left - now))
                     left = now
                     time.sleep(PAUSE_SECONDS)
+            # What the old one took.
+            while erase_some(connection):
+                time.sleep(PAUSE_SECONDS)
     except FAULTS as error:
         raise explained(path, error) from None
     click.echo(f"{path}: indexed", err=True)
