@@ -40,6 +40,7 @@ from collector.addresses import (
     parse_address,
     parse_http_address,
 )
+from collector.amounts import duration_seconds, size_bytes
 from collector.errors import ConfigError
 from collector.formats import DEFAULT_DATEFMT, DEFAULT_FORMAT
 from collector.http_token import check_token
@@ -64,10 +65,26 @@ ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
 NO_SETTINGS: Final = ("CONFIG", "INTERPRETED", "TO")
 
 # Settings that stand in a table of their own in a file.
-GROUPS: Final = ("http",)
+GROUPS: Final = ("retention", "http")
 
 # Settings whose values are not shown.
 SECRETS: Final = ("http_token",)
+
+# The settings that are ages of records.
+RETENTION_AGES: Final = (
+    "retention_max_age",
+    "retention_debug",
+    "retention_info",
+    "retention_warning",
+    "retention_error",
+    "retention_critical",
+)
+
+# Whoever writes 6m may mean months: it would remove nearly everything.
+LEAST_AGE_SECONDS: Final = 3600.0
+
+# A database without records has less, and a few of them fit in.
+LEAST_SIZE_BYTES: Final = 10_000_000
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -252,6 +269,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _about("How long a stop may take to write what has arrived."),
     ] = 4.5
 
+    # --- how long records are kept
+    retention_max_age: Annotated[
+        str, _about("Age at which records are removed, such as 90d; empty: never.")
+    ] = ""
+    retention_max_size: Annotated[
+        str,
+        _about(
+            "Size of the database above which the oldest records are removed, "
+            "such as 20GB; empty: no limit."
+        ),
+    ] = ""
+    retention_debug: Annotated[
+        str, _about("Another age for records below INFO; empty: max_age.")
+    ] = ""
+    retention_info: Annotated[
+        str, _about("Another age for INFO and up to WARNING; empty: max_age.")
+    ] = ""
+    retention_warning: Annotated[
+        str, _about("Another age for WARNING and up to ERROR; empty: max_age.")
+    ] = ""
+    retention_error: Annotated[
+        str, _about("Another age for ERROR and up to CRITICAL; empty: max_age.")
+    ] = ""
+    retention_critical: Annotated[
+        str, _about("Another age for CRITICAL and above; empty: max_age.")
+    ] = ""
+    retention_reserve_bytes: Annotated[
+        CountOrNone, _about("Space kept for removing records from a full disk.")
+    ] = 16 * 1024 * 1024
+
     # --- how it is watched
     http_address: Annotated[
         str,
@@ -341,6 +388,22 @@ LISTS: Final = frozenset(
     for field in msgspec.structs.fields(Settings)
     if isinstance(field.default, tuple)
 )
+
+
+def parse_age(text: str) -> float:
+    """Read after how many seconds records may go. Raises ValueError."""
+    seconds = duration_seconds(text)
+    if seconds < LEAST_AGE_SECONDS:
+        raise ValueError("must be an hour at least; m is for minutes, as in 90m")
+    return seconds
+
+
+def parse_max_size(text: str) -> int:
+    """Read how many bytes a database may have. Raises ValueError."""
+    size = size_bytes(text)
+    if size < LEAST_SIZE_BYTES:
+        raise ValueError(f"must be {LEAST_SIZE_BYTES // 10**6}MB at least")
+    return size
 
 
 def parse_level(text: str) -> int:
@@ -510,6 +573,10 @@ def _check_value(key: str, value: Any) -> None:
         raise ValueError("empty; use none to emit nothing")
     elif key == "host" and not value:
         raise ValueError("empty; use 0.0.0.0 and :: to listen on all addresses")
+    elif key == "retention_max_size" and value:
+        parse_max_size(value)
+    elif key in RETENTION_AGES and value:
+        parse_age(value)
     elif key == "http_address" and value:
         parse_http_address(value)
     elif key == "http_token" and value:

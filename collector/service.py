@@ -65,6 +65,7 @@ FIXED_SETTINGS: Final = (
     "spool",
     "spool_max_bytes",
     "spool_reserve_bytes",
+    "retention_reserve_bytes",
     "http_address",
     "http_token",
     "http_token_file",

@@ -88,6 +88,7 @@ def take_snapshot(parts: Parts) -> Status:
         stored_total=writer.stored_total if writer else 0,
         refused_by_sqlite_total=writer.refused_total if writer else 0,
         replaced_total=storage.database.generation if storage else 0,
+        pruned_total=dict(storage.pruner.removed_total) if storage else {},
         database_bytes=file_bytes(path) if path else 0,
         wal_bytes=log_bytes(path) if path else 0,
         commits=storage.commits.distribution() if storage else Distribution(),

@@ -89,6 +89,8 @@ class Status:
     refused_by_sqlite_total: int = 0
     # Damaged databases that were set aside.
     replaced_total: int = 0
+    # Records removed by retention, by what they exceeded: age, size.
+    pruned_total: Mapping[str, int] = field(default_factory=_counts)
     database_bytes: int = 0
     wal_bytes: int = 0
     commits: Distribution = field(default_factory=Distribution)
@@ -127,6 +129,7 @@ def _others(status: Status) -> Iterator[tuple[str, int]]:
     yield "shed", sum(status.shed_total.values())
     yield "refused", status.refused_by_sqlite_total
     yield "damaged databases set aside", status.replaced_total
+    yield "removed by retention", sum(status.pruned_total.values())
     yield "lines dropped", status.lines_dropped_total
     yield "connections refused", sum(status.connections_refused_total.values())
     yield "peers vanished", status.peers_vanished_total
@@ -152,6 +155,10 @@ def summary(before: Status, after: Status) -> str:
         ),
         ("damaged databases set aside", after.replaced_total - before.replaced_total),
         ("lines dropped", after.lines_dropped_total - before.lines_dropped_total),
+        (
+            "removed by retention",
+            sum(after.pruned_total.values()) - sum(before.pruned_total.values()),
+        ),
         ("peers vanished", after.peers_vanished_total - before.peers_vanished_total),
     ):
         if count:

@@ -13,9 +13,11 @@ from collector.errors import StoreError
 from collector.intake.overflow import Overflow
 from collector.intake.receiver import Receiver
 from collector.intake.spooler import Spooler
+from collector.retaining import retention_policy
 from collector.store.backlog import Backlog
 from collector.store.checkpointer import Checkpointer
 from collector.store.indexer import Indexer
+from collector.store.pruner import Pruner
 from collector.store.spool import Spool
 from collector.store.writable import WritableDatabase
 from collector.store.writer import NoTimeLeft, Writer
@@ -65,6 +67,12 @@ class Storage:
             if settings.search_index
             else None
         )
+        self.pruner: Final = Pruner(
+            self.database,
+            retention_policy(settings),
+            backlog=self.backlog,
+            reserve_bytes=settings.retention_reserve_bytes,
+        )
         self.spooler: Spooler | None = None
         self._receiver: Receiver | None = None
         # Whether a thread was left behind in a call that does not end.
@@ -95,6 +103,7 @@ class Storage:
         self.writer.batch_records = settings.batch_records
         self.writer.flush_interval_seconds = settings.flush_interval_seconds
         self.writer.max_rejects = settings.max_rejects
+        self.pruner.policy = retention_policy(settings)
         if self.spooler is not None:
             self.spooler.sync_seconds = settings.spool_sync_seconds
 
@@ -102,7 +111,7 @@ class Storage:
         """Open the database and begin to write. Raises StoreError."""
         await self.writer.open()
         self._writing = asyncio.create_task(self.writer.run())
-        helpers = [Checkpointer(self.database).run()]
+        helpers = [Checkpointer(self.database).run(), self.pruner.run()]
         if self.indexer is not None:
             helpers.append(self.indexer.run())
         self._helping = [asyncio.create_task(helper) for helper in helpers]

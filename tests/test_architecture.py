@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "collector"
 ALLOWED = {
     "errors": set(),
     "addresses": set(),
+    "amounts": set(),
     "formats": set(),
     "loops": {"errors"},
     "type_words": set(),
@@ -22,13 +23,14 @@ ALLOWED = {
     "commit_times": {"status"},
     "config_toml": {"config", "listen_settings"},
     "emitting": {"config", "emit", "errors"},
-    "storage": {"config", "commit_times", "intake", "store", "errors"},
+    "retaining": {"config", "store"},
+    "storage": {"config", "retaining", "commit_times", "intake", "store", "errors"},
     "snapshot": {"status", "storage", "store", "loop_lag", "emit", "intake"},
     "web": {"status", "addresses", "errors"},
     "wire": {"errors"},
     "storable": set(),
     "record": {"errors", "storable"},
-    "query": {"errors"},
+    "query": {"amounts", "errors"},
     "emit": {"record", "formats", "errors"},
     "store": {"record", "query", "errors"},
     "intake": {
@@ -44,6 +46,7 @@ ALLOWED = {
     "config": {
         "errors",
         "addresses",
+        "amounts",
         "formats",
         "http_token",
         "listen_settings",
@@ -83,6 +86,8 @@ ALLOWED = {
     # Applications pay only for what they use, so all within functions.
     "client": {"service", "config", "loops", "errors", "addresses"},
     "cli": {
+        "amounts",
+        "retaining",
         "config_toml",
         "checking",
         "service",

@@ -18,12 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from collector.errors import QueryError
 from collector.query.tree import And, Node, Operator, Or, Text, every
+
+if TYPE_CHECKING:
+    from collector.config import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -241,18 +244,27 @@ def database_path(given: Path | None) -> Path:
         return given
     if named := os.environ.get("LOGCOLLECTOR_DB"):
         return Path(named)
-    # Settings take their time to load, and most have no file of them.
-    from collector.cli.settings_options import settings_file
-
-    named_file = os.environ.get("LOGCOLLECTOR_CONFIG")
-    file = settings_file(Path(named_file) if named_file else None)
+    file = _settings_file()
     if file is not None:
-        from collector.config import load_settings
-
-        settings = load_settings(file=file, environment=dict(os.environ), flags={})
+        settings = read_settings()
         if settings.db:
             return Path(settings.db)
     return Path("logs.sqlite")
+
+
+def read_settings() -> Settings:
+    """Return the settings, of the environment and the file that it names."""
+    # They take their time to load, and most have no file of them.
+    from collector.config import load_settings
+
+    return load_settings(file=_settings_file(), environment=dict(os.environ), flags={})
+
+
+def _settings_file() -> Path | None:
+    from collector.cli.settings_options import settings_file
+
+    named_file = os.environ.get("LOGCOLLECTOR_CONFIG")
+    return settings_file(Path(named_file) if named_file else None)
 
 
 def local_zone() -> tzinfo:

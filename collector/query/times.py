@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Final
+
+from collector.amounts import duration_seconds
 
 FORMS: Final = (
     "a duration back from now (90s, 30m, 2h, 1d12h, 1w), today, yesterday, now, "
@@ -12,10 +15,7 @@ FORMS: Final = (
     "or epoch seconds"
 )
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _MAX_CHARS: Final = 64
-_AMOUNT: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)([smhdw])")
-_DURATION: Final = re.compile(rf"(?:{_AMOUNT.pattern})+")
 # Shorter numbers are no times of this program's records but mistakes.
 _EPOCH: Final = re.compile(r"[0-9]{9,12}(?:\.[0-9]{1,9})?")
 _CLOCK: Final = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
@@ -61,10 +61,8 @@ def _parsed(text: str, now: float, zone: tzinfo) -> float:
     day = _named_day(lower, now, zone)
     if day is not None:
         return _start(day, zone)
-    if _DURATION.fullmatch(lower):
-        return now - sum(
-            float(amount) * _UNITS[unit] for amount, unit in _AMOUNT.findall(lower)
-        )
+    with contextlib.suppress(ValueError):
+        return now - duration_seconds(lower)
     if _EPOCH.fullmatch(text):
         return float(text)
     clock = _TIME.fullmatch(text)

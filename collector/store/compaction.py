@@ -41,6 +41,17 @@ def drop_empty_parts(connection: sqlite3.Connection) -> int:
     ).rowcount
 
 
+def seal_sparse_part(connection: sqlite3.Connection) -> None:
+    """End the part that is being filled, if it has lost many records already."""
+    with transaction(connection):
+        connection.execute(
+            "UPDATE search_parts SET last_id = (SELECT indexed_id FROM search_state) "
+            "WHERE records * 2 < entries "
+            "AND last_id > (SELECT indexed_id FROM search_state) "
+            "AND first_id <= (SELECT indexed_id FROM search_state)"
+        )
+
+
 def compact_some(connection: sqlite3.Connection) -> bool:
     """Do one step of making a sparse part anew; tell if there was one."""
     with transaction(connection):

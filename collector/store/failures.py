@@ -72,3 +72,9 @@ def is_input_output(error: Exception) -> bool:
     """Tell whether the file system failed, so that only a new start may help."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF == sqlite3.SQLITE_IOERR
+
+
+def is_full(error: Exception) -> bool:
+    """Tell whether there was no space left."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_FULL

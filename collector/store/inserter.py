@@ -47,6 +47,7 @@ class Inserter:
 
     def __init__(self) -> None:
         self.interned = Interned()
+        self._interned_version = 0
 
     def store(
         self,
@@ -65,11 +66,17 @@ class Inserter:
         """
         try:
             with transaction(connection):
+                [(last, version)] = connection.execute(
+                    "SELECT batch, interned_version FROM writer_state"
+                )
                 if number is not None:
-                    [(last,)] = connection.execute("SELECT batch FROM writer_state")
                     if last == number:
                         return
                     connection.execute(_KEEP_NUMBER, [number])
+                if version != self._interned_version:
+                    # Somebody has removed some of them.
+                    self.interned.forget()
+                    self._interned_version = version
                 if batch.records:
                     self._insert_records(connection, batch.records)
                 if batch.rejects:

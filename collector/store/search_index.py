@@ -2,8 +2,8 @@
 
 FTS5 tables that know, for each piece, the ids of the records that have it. They
 hold no text: what they find is looked at again by the query's condition. The
-index follows behind the records, `search_state` says how far. It has parts of a
-million ids each (`search_parts`): removing records from it one by one takes more
+index follows behind the records, `search_state` says how far. It has parts of half
+a million ids each (`search_parts`): removing records from it one by one takes more
 time than adding them and frees no space, so a part goes when all of its records
 are gone, and is made anew when many are (see compaction.py). An id that a part
 knows and the records don't is never found.
@@ -19,7 +19,7 @@ from typing import Final
 from collector.store.transaction import transaction
 
 # Ids of a part.
-PART_IDS: Final = 1_000_000
+PART_IDS: Final = 500_000
 
 # Characters of one step: a few large messages take as long as thousands of small
 # ones, and the writer waits meanwhile.
@@ -91,13 +91,18 @@ def _fold(text: bytes) -> str:
     return text.decode("utf-8", "replace").casefold()
 
 
+def register_folding(connection: sqlite3.Connection) -> None:
+    """Make known to SQLite what records are added to the index with."""
+    connection.create_function("logcollector_fold", 1, _fold, deterministic=True)
+
+
 def create_index(connection: sqlite3.Connection, *, anew: bool = False) -> bool:
     """Make the index if it is missing; False where this SQLite can't have one.
 
     With `anew` it is emptied if it is there. A new index holds nothing yet. What
     is left of an old one is to be erased.
     """
-    connection.create_function("logcollector_fold", 1, _fold, deterministic=True)
+    register_folding(connection)
     try:
         with transaction(connection):
             if not connection.execute("SELECT 1 FROM search_state").fetchall():

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from collector.errors import StoreError
+from collector.store.reserve import keep_reserve, release_reserve
 from collector.store.segments import (
     START_BYTES,
     SpooledFrame,
@@ -178,19 +179,8 @@ class Spool:
 
         Raises OSError where there is not enough of it.
         """
-        if not self._reserve_bytes or self._folder is None:
-            return
-        try:
-            file = self._opened(RESERVE_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        except FileExistsError:
-            return
-        try:
-            os.posix_fallocate(file, 0, self._reserve_bytes)
-        except OSError:
-            os.unlink(RESERVE_NAME, dir_fd=self._folder)
-            raise
-        finally:
-            os.close(file)
+        if self._reserve_bytes and self._folder is not None:
+            keep_reserve(RESERVE_NAME, self._reserve_bytes, self._folder)
 
     def append(self, frames: list[bytes]) -> None:
         """Add encoded frames; all of them, or none when OSError is raised.
@@ -210,11 +200,7 @@ class Spool:
 
     def release_reserve(self) -> bool:
         """Give the reserved space back; tell whether there was any."""
-        try:
-            os.unlink(RESERVE_NAME, dir_fd=self._folder)
-        except OSError:
-            return False
-        return True
+        return release_reserve(RESERVE_NAME, self._folder)
 
     def _append(self, frames: list[bytes]) -> None:
         data = b"".join(frames)

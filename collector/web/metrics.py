@@ -170,6 +170,12 @@ def _labelled_counters(
         "Those of them that look like an attack.",
     )
     yield (
+        "pruned_records",
+        "reason",
+        status.pruned_total,
+        "Records removed by retention, for their age or the database's size.",
+    )
+    yield (
         "refused_connections",
         "reason",
         status.connections_refused_total,

@@ -9,6 +9,7 @@ import click
 from collector.cli.lazy_group import LazyGroup
 
 COMMANDS: Final = {
+    "prune": ("collector.cli.db.prune", "Remove what is too old, or too much."),
     "reindex": ("collector.cli.db.reindex", "Make the search index anew."),
 }
 

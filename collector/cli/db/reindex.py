@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 import click
 
 from collector.cli.reading import database_option, database_path
 from collector.errors import ReadError
-from collector.store.reader import FAULTS, connect, explained
+from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.search_index import (
     create_index,
     erase_some,
@@ -20,13 +18,8 @@ from collector.store.search_index import (
     remaining,
 )
 
-# Records of one transaction, and the pause behind it. The daemon, if it runs,
-# tries for 50 ms to get the lock, at least every 20 ms: it must find it free.
+# Records of one transaction.
 STEP_RECORDS = 2000
-PAUSE_SECONDS = 0.025
-
-# How long to wait for the daemon's own transactions.
-BUSY_SECONDS = 10.0
 
 
 @click.command()
@@ -43,28 +36,19 @@ def command(database: Path | None) -> None:
       logcollector db reindex --db /var/lib/logcollector/logs.sqlite
     """
     path = database_path(database)
-    # For what it checks: that there is a database of ours, in today's schema.
-    connect(path).close()
-    try:
-        with closing(
-            sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        ) as connection:
-            if not create_index(connection, anew=True):
-                raise ReadError(
-                    "this SQLite can't have an index: it lacks FTS5's trigrams"
-                )
-            left = remaining(connection)
-            with click.progressbar(
-                length=left, label="indexing", file=sys.stderr
-            ) as progress:
-                while left:
-                    now = index_some(connection, STEP_RECORDS)
-                    progress.update(max(0, left - now))
-                    left = now
-                    time.sleep(PAUSE_SECONDS)
-            # What the old one took.
-            while erase_some(connection):
+    with open_beside(path) as connection:
+        if not create_index(connection, anew=True):
+            raise ReadError("this SQLite can't have an index: it lacks FTS5's trigrams")
+        left = remaining(connection)
+        with click.progressbar(
+            length=left, label="indexing", file=sys.stderr
+        ) as progress:
+            while left:
+                now = index_some(connection, STEP_RECORDS)
+                progress.update(max(0, left - now))
+                left = now
                 time.sleep(PAUSE_SECONDS)
-    except FAULTS as error:
-        raise explained(path, error) from None
+        # What the old one took.
+        while erase_some(connection):
+            time.sleep(PAUSE_SECONDS)
     click.echo(f"{path}: indexed", err=True)

@@ -72,6 +72,9 @@ def _rows(status: Status, before: Status | None) -> Iterator[tuple[str, str]]:
         yield "database", f"{status.database}, {sizes}"
         if status.replaced_total:
             yield "damaged, set aside", f"{status.replaced_total:>13,}"
+        if status.pruned_total:
+            pruned = sum(status.pruned_total.values())
+            yield "removed, by retention", f"{pruned:>13,}{_most(status.pruned_total)}"
         yield "commits", _commits(status)
         yield "not indexed yet", f"{status.index_lag_records:>13,}"
     yield "loop lag", f"{status.loop_lag_seconds * 1000:.0f} ms at worst"

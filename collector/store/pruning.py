@@ -1,0 +1,170 @@
+"""Pruning: removing records from a database, a step a transaction.
+
+A step takes records out of all that counts them: rollups, and the parts of the
+search index. Whoever writes waits for one step, some 20 ms.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from collector.store.compaction import drop_empty_parts
+from collector.store.fetching import Rows
+from collector.store.retention import Cut, Moment, Policy, cuts, expired_below
+from collector.store.rolling_up import DAY, roll_back_sql
+from collector.store.transaction import transaction
+
+# Ids of one step, and the characters that their records may have: those of long
+# texts are in pages of their own, which all have to be read.
+STEP_IDS: Final = 4000
+STEP_CHARS: Final = 4_000_000
+
+OF_LEVEL: Final = (
+    " AND EXISTS (SELECT 1 FROM call_sites AS l "
+    "WHERE l.id = r.call_site_id AND l.levelno BETWEEN ? AND ?)"
+)
+_RECEIVED: Final = """
+SELECT r.id, coalesce(
+    (SELECT imported FROM imports WHERE first_id <= r.id AND last_id >= r.id LIMIT 1),
+    r.created + r.delay_ms / 1000.0)
+FROM records AS r
+"""
+_CHARS: Final = """
+SELECT coalesce(sum(length(message) + coalesce(length(exc_text), 0)
+    + coalesce(length(stack_info), 0) + coalesce(length(extra), 0)), 0)
+FROM records WHERE id > ? AND id <= ?
+"""
+_UNCOUNT: Final = """
+UPDATE search_parts SET records = records - (
+    SELECT count(*) FROM records AS r WHERE r.id >= search_parts.first_id
+    AND r.id <= min(search_parts.last_id, (SELECT indexed_id FROM search_state))
+    AND {chosen})
+WHERE first_id <= ? AND last_id > ?
+"""
+_DAY_OF_LEVEL: Final = f"""
+SELECT first_id, last_id FROM level_rollups
+WHERE seconds = {DAY} AND levelno BETWEEN ? AND ? AND last_id > ? AND first_id < ?
+ORDER BY first_id LIMIT 1
+"""
+_RAISE: Final = f"""
+UPDATE level_rollups SET first_id = ?
+WHERE seconds = {DAY} AND levelno BETWEEN ? AND ? AND first_id <= ? AND last_id > ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step did: up to which id it looked, and what it removed."""
+
+    last_id: int
+    removed: int
+
+
+def ends(rows: Rows) -> tuple[Moment, Moment] | None:
+    """Return the first and the last record; None without any."""
+    found = [
+        Moment(*row)
+        for order in ("ASC", "DESC")
+        for row in rows(f"{_RECEIVED} ORDER BY r.id {order} LIMIT 1", ())
+    ]
+    return (found[0], found[1]) if len(found) == 2 else None
+
+
+def between(rows: Rows, low: int, high: int) -> Moment | None:
+    """Return a record between two ids, near the middle; None without any."""
+    middle = (low + high) // 2
+    for where, order, bounds in (
+        ("r.id >= ? AND r.id < ?", "ASC", (max(middle, low + 1), high)),
+        ("r.id > ? AND r.id < ?", "DESC", (low, middle)),
+    ):
+        for row in rows(
+            f"{_RECEIVED} WHERE {where} ORDER BY r.id {order} LIMIT 1", bounds
+        ):
+            return Moment(*row)
+    return None
+
+
+def expired_cuts(rows: Rows, policy: Policy, now: float) -> list[Cut]:
+    """Return what is too old at the epoch second `now`."""
+    found = ends(rows)
+    if found is None:
+        return []
+
+    def below(age: float) -> int:
+        return expired_below(*found, partial(between, rows), now=now, age=age)
+
+    return list(cuts(policy, below))
+
+
+def prune_some(
+    connection: sqlite3.Connection, cut: Cut, above_id: int = 0
+) -> Step | None:
+    """Remove some records of a cut with ids above one; None when none are left."""
+    with transaction(connection):
+        bounds = _next_ids(connection, cut, above_id)
+        if bounds is None:
+            return None
+        above_id, last_id = bounds
+        # Half as many, as long as their texts are too long.
+        while last_id - above_id > 1:
+            [(chars,)] = connection.execute(_CHARS, (above_id, last_id))
+            if chars <= STEP_CHARS:
+                break
+            last_id = above_id + (last_id - above_id) // 2
+        chosen = "r.id > ? AND r.id <= ?" + (OF_LEVEL if cut.levels else "")
+        parameters = (above_id, last_id, *(cut.levels or ()))
+        connection.execute(
+            _UNCOUNT.format(chosen=chosen), (*parameters, last_id, above_id)
+        )
+        for sql in roll_back_sql(chosen, last_id):
+            connection.execute(sql, parameters if "?" in sql else ())
+        removed = connection.execute(
+            f"DELETE FROM records AS r WHERE {chosen}", parameters
+        ).rowcount
+        if cut.levels is not None:
+            # Also where there was none: it is not looked at again.
+            connection.execute(_RAISE, (last_id + 1, *cut.levels, last_id, last_id))
+        drop_empty_parts(connection)
+        connection.execute(
+            "DELETE FROM imports WHERE last_id < (SELECT min(id) FROM records)"
+        )
+    return Step(last_id, removed)
+
+
+def _next_ids(
+    connection: sqlite3.Connection, cut: Cut, above_id: int
+) -> tuple[int, int] | None:
+    """Return which ids to look at: those above the first, up to the second."""
+    below_id = cut.below_id
+    if cut.levels is not None:
+        # Rollups tell where records of these levels are.
+        found = connection.execute(
+            _DAY_OF_LEVEL, (*cut.levels, above_id, below_id)
+        ).fetchall()
+        if not found:
+            return None
+        [(first_id, last_id)] = found
+        above_id = max(above_id, first_id - 1)
+        below_id = min(below_id, last_id + 1)
+        if above_id >= below_id - 1:
+            return None
+    [(first_id, last_id)] = connection.execute(
+        "SELECT min(id), max(id) FROM (SELECT id FROM records "
+        "WHERE id > ? AND id < ? ORDER BY id LIMIT ?)",
+        (above_id, below_id, STEP_IDS),
+    )
+    if first_id is None:
+        # Nothing is left there: go on behind it.
+        return None if cut.levels is None else (above_id, below_id - 1)
+    return first_id - 1, last_id
+
+
+def remove_rejects(connection: sqlite3.Connection, before: float) -> int:
+    """Remove rejects that were received before a time; count them."""
+    with transaction(connection):
+        return connection.execute(
+            "DELETE FROM rejects WHERE received < ?", (before,)
+        ).rowcount
