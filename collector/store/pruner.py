@@ -80,7 +80,7 @@ class Pruner:
         if not self.policy:
             release_reserve(self._reserve)
             return
-        self._run = None
+        self._end_run()
         try:
             more = True
             while more:
@@ -150,6 +150,8 @@ class Pruner:
 
     def _keep_reserve(self) -> None:
         free = free_bytes(self._database.path)
+        if not self._reserve_bytes:
+            return
         if free is None or free >= self._reserve_bytes * RENEWAL_FACTOR:
             # Without it, nothing is worse than without retention.
             with contextlib.suppress(OSError):
