@@ -103,7 +103,7 @@ class Storage:
         self.writer.batch_records = settings.batch_records
         self.writer.flush_interval_seconds = settings.flush_interval_seconds
         self.writer.max_rejects = settings.max_rejects
-        self.pruner.policy = retention_policy(settings)
+        self.pruner.change(retention_policy(settings))
         if self.spooler is not None:
             self.spooler.sync_seconds = settings.spool_sync_seconds
 

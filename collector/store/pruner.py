@@ -40,7 +40,7 @@ FULL_BYTES: Final = 8 * 1024 * 1024
 
 
 class Pruner:
-    """Keeps a database to a policy, which may be replaced at any time.
+    """Keeps a database to a policy.
 
     With a policy a file of `reserve_bytes` is kept beside the database, and given
     back when the file system is full, since removing takes space at first. `run`
@@ -57,7 +57,8 @@ class Pruner:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
-        self.policy = policy
+        self._policy = policy
+        self._changed = asyncio.Event()
         self._backlog = backlog
         self._reserve_bytes = reserve_bytes
         self._reserve = Path(f"{database.path}-reserve")
@@ -72,12 +73,20 @@ class Pruner:
     async def run(self) -> None:
         """Look after the database for ever."""
         while True:
+            self._changed.clear()
             await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._changed.wait()
+
+    def change(self, policy: Policy) -> None:
+        """Go by another policy from now on."""
+        self._policy = policy
+        self._changed.set()
 
     async def look(self) -> None:
         """Remove what has had its time, if there is any."""
-        if not self.policy:
+        if not self._policy:
             release_reserve(self._reserve)
             return
         self._end_run()
@@ -86,9 +95,6 @@ class Pruner:
             while more:
                 more = await self._database.run(self._step)
                 await asyncio.sleep(self._pause())
-            if self._is_full():
-                # What was freed is in the log only, and that takes space itself.
-                await self._database.run(checkpoint)
         except (sqlite3.Error, StoreError, MemoryError) as error:
             self._note_fault(str(error))
         else:
@@ -103,23 +109,34 @@ class Pruner:
         try:
             return self._present_run(connection).step()
         except sqlite3.Error as error:
-            if not self._means_full(error) or not release_reserve(self._reserve):
+            if not self._means_full(error):
                 raise
-            log.warning(
-                "%s: no space left; the reserve of retention is released",
-                self._database.path,
-            )
+            self._make_room(connection)
             # At once, or others take it.
             self._end_run()
             return self._present_run(connection).step()
         finally:
+            if self._is_full():
+                # What was freed is in the log only, and that takes space itself.
+                with contextlib.suppress(sqlite3.Error):
+                    checkpoint(connection)
             self._step_seconds = time.monotonic() - began
+
+    def _make_room(self, connection: sqlite3.Connection) -> None:
+        """Make room for a step on a full file system, if there is any to be had."""
+        if release_reserve(self._reserve):
+            log.warning(
+                "%s: no space left; the reserve of retention is released",
+                self._database.path,
+            )
+        with contextlib.suppress(sqlite3.Error):
+            checkpoint(connection)
 
     def _present_run(self, connection: sqlite3.Connection) -> PruneRun:
         if self._run is None or not self._run.is_on(connection):
             self._end_run()
             self._run = PruneRun(
-                self.policy,
+                self._policy,
                 connection,
                 clock=self._clock,
                 removed_before=self._removed,

@@ -232,3 +232,29 @@ def test_rejects_are_said_after_a_step(
         daemon.send(framed(b"{broken"))
         sent += 1
         daemon.wait_rows(sent, "rejects")
+
+
+def test_retention_with_a_clock_years_ahead(
+    start_daemon: Any, clock: Clock, tmp_path: Path
+) -> None:
+    """Records of today stay, though by the clock they are years too old."""
+    path = tmp_path / "logs.sqlite"
+    daemon = start_daemon(
+        "--retention-max-age", "30d", database=path, variables=clock.variables
+    )
+    daemon.send(*(stock_frame(f"before {n}") for n in range(100)))
+    daemon.wait_rows(100)
+    clock.set(5000 * DAY)
+    daemon.send(*(stock_frame(f"after {n}") for n in range(5000)))
+    daemon.wait_rows(5100)
+    daemon.stop()
+
+    # A new start looks at once what is too old.
+    daemon = start_daemon(
+        "--retention-max-age", "30d", database=path, variables=clock.variables
+    )
+    until(Path(f"{path}-reserve").exists, "a look at what is too old")
+    assert daemon.count() == 5100
+    newest = daemon.rows("SELECT max(received) FROM logs")[0][0]
+    assert newest > time.time() + 4999 * DAY
+    daemon.stop()

@@ -65,7 +65,7 @@ async def test_without_a_policy_nothing_is_touched(running, make_record):
     pruner = make_pruner(one, Policy(max_age_seconds=1000 * DAY))
     await pruner.look()
     assert reserve(one).exists()
-    pruner.policy = Policy()
+    pruner.change(Policy())
     await pruner.look()
 
     assert len(one.messages()) == 100
@@ -87,7 +87,7 @@ async def test_orphans_are_looked_for_when_enough_is_gone(running, make_record):
     await pruner.look()
     assert one.rows("SELECT count(*) FROM records") == [(990,)]
     assert one.rows(sites) == [(1000,)]
-    pruner.policy = Policy(max_age_seconds=5000)
+    pruner.change(Policy(max_age_seconds=5000))
     await pruner.look()
 
     assert one.rows("SELECT count(*) FROM records") == [(500,)]
@@ -101,7 +101,7 @@ async def test_a_full_disk_takes_the_reserve(running, make_record, said, monkeyp
     await one.finish()
     pruner = make_pruner(one, Policy(max_age_seconds=1000 * DAY))
     await pruner.look()
-    pruner.policy = Policy(max_age_seconds=DAY)
+    pruner.change(Policy(max_age_seconds=DAY))
 
     def full_until_released(connection, cut, above_id):
         if reserve(one).exists():
