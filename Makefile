@@ -67,6 +67,7 @@ fmt: $(VENV)/tools
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/query.py
+	$(BIN)/python benchmarks/retention.py
 
 fuzz: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest -m fuzz --override-ini addopts=--import-mode=importlib

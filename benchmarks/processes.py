@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -112,11 +113,13 @@ class Daemon:
         source: Path | None = None,
         *,
         database: Path | None = None,
+        flags: Sequence[str] = (),
     ) -> None:
         """Prepare; with `source`, the package is imported from there.
 
-        Without `database` it makes one in the folder.
+        Without `database` it makes one in the folder. `flags` are more of `serve`.
         """
+        self._flags = flags
         self.folder = folder
         self.database = database or folder / "logs.sqlite"
         self.port = 0
@@ -130,7 +133,7 @@ class Daemon:
         command = [*collector(), "serve", "--port", "0", "--db", str(self.database)]
         with self._stderr.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [*command, "--emit", self._emit],
+                [*command, "--emit", self._emit, *self._flags],
                 cwd=self.folder,
                 env=environment(self._source),
                 stdin=subprocess.DEVNULL,

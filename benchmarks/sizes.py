@@ -39,5 +39,6 @@ def unindexed_bytes(database: Path) -> int:
     Under load the index lags, so its size would be left to chance.
     """
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE IF EXISTS search")
+        for (name,) in connection.execute("SELECT name FROM search_parts").fetchall():
+            connection.execute(f"DROP TABLE {name}")
         return contents_bytes(connection)

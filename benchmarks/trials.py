@@ -126,21 +126,30 @@ def run_daemon(
 
 def run_latency(folder: Path, rate: float, seconds: float) -> Latency:
     """Log to a daemon at a steady rate and watch the records appear."""
+    with Daemon(folder, "none", None) as daemon:
+        found = watch_latency(daemon, rate, seconds)
+        daemon.stop()
+    return found
+
+
+def watch_latency(daemon: Daemon, rate: float, seconds: float) -> Latency:
+    """Log to a running daemon at a steady rate and watch the records appear."""
     count = round(rate * seconds)
     with ExitStack() as stack:
-        daemon = stack.enter_context(Daemon(folder, "none", None))
         sender = stack.enter_context(
             Child("sender.py", "paced", daemon.port, rate, seconds)
         )
         expect_ready(sender)
-        with closing(open_reader(daemon.database)) as reader:
-            sender.say("go")
-            seen = watch(daemon, reader, range(count), LATENCY_POLL_SECONDS, time.time)
+        reader = stack.enter_context(closing(open_reader(daemon.database)))
+        held = last_id(reader)
+        ids = range(held, held + count)
+        sender.say("go")
+        seen = watch(daemon, reader, ids, LATENCY_POLL_SECONDS, time.time)
         sender.finish()
-        daemon.stop()
-        check_count(daemon, range(count))
-        with closing(open_reader(daemon.database)) as reader:
-            rows = reader.execute("SELECT id, created FROM logs ORDER BY id").fetchall()
+        check_count(daemon, ids)
+        rows = reader.execute(
+            "SELECT id, created FROM logs WHERE id > ? ORDER BY id", [held]
+        ).fetchall()
     waits = []
     visible = iter(seen)
     moment, last = next(visible)

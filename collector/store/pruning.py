@@ -37,11 +37,12 @@ SELECT coalesce(sum(length(message) + coalesce(length(exc_text), 0)
     + coalesce(length(stack_info), 0) + coalesce(length(extra), 0)), 0)
 FROM records WHERE id > ? AND id <= ?
 """
+# One pair of bounds: of several, SQLite may look up the wrong one.
 _UNCOUNT: Final = """
 UPDATE search_parts SET records = records - (
-    SELECT count(*) FROM records AS r WHERE r.id >= search_parts.first_id
-    AND r.id <= min(search_parts.last_id, (SELECT indexed_id FROM search_state))
-    AND {chosen})
+    SELECT count(*) FROM records AS r WHERE r.id > max(?, search_parts.first_id - 1)
+    AND r.id <= min(?, search_parts.last_id, (SELECT indexed_id FROM search_state))
+    {of_level})
 WHERE first_id <= ? AND last_id > ?
 """
 _DAY_OF_LEVEL: Final = f"""
@@ -114,10 +115,11 @@ def prune_some(
             if chars <= STEP_CHARS:
                 break
             last_id = above_id + (last_id - above_id) // 2
-        chosen = "r.id > ? AND r.id <= ?" + (OF_LEVEL if cut.levels else "")
+        of_level = OF_LEVEL if cut.levels else ""
+        chosen = "r.id > ? AND r.id <= ?" + of_level
         parameters = (above_id, last_id, *(cut.levels or ()))
         connection.execute(
-            _UNCOUNT.format(chosen=chosen), (*parameters, last_id, above_id)
+            _UNCOUNT.format(of_level=of_level), (*parameters, last_id, above_id)
         )
         for sql in roll_back_sql(chosen, last_id):
             connection.execute(sql, parameters if "?" in sql else ())
