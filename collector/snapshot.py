@@ -14,14 +14,10 @@ from collector.intake.receiver import Receiver
 from collector.loop_lag import LoopLag
 from collector.status import Distribution, Problem, State, Status
 from collector.storage import Storage
-from collector.store.disk import file_bytes, free_bytes, log_bytes
+from collector.store.disk import FREE_BYTES, file_bytes, free_bytes, log_bytes
 
 # A call of a disk that takes longer is a problem, whatever holds it up.
 SLOW_COMMIT_SECONDS: Final = 10.0
-
-# With less room than this a database is about to fail: a checkpoint may need
-# as much as the write-ahead log has.
-FREE_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "tail": ("collector.cli.tail", "Show the newest records, and follow them."),
     "stats": ("collector.cli.stats", "Count records: a histogram, tables."),
     "status": ("collector.cli.status", "See how a running daemon does."),
+    "doctor": ("collector.cli.doctor", "Find what keeps records from arriving."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),
     "demo": ("collector.cli.demo", "See it work: a server, a client, the rows."),
     "db": ("collector.cli.db.group", "Look after a database."),

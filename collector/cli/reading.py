@@ -177,7 +177,7 @@ def reading_options(*, fields: bool = True) -> Callable[[Function], Function]:
                 node=node,
                 timeout_seconds=timeout,
                 zone=zone,
-                color=terminal and not no_color and _terminal_has_colors(),
+                color=terminal and not no_color and terminal_has_colors(),
                 width=shutil.get_terminal_size((120, 24)).columns,
                 format=output_format,
                 fields=fields,
@@ -277,7 +277,8 @@ def local_zone() -> tzinfo:
         return UTC
 
 
-def _terminal_has_colors() -> bool:
+def terminal_has_colors() -> bool:
+    """Tell whether nobody has asked for plain text."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

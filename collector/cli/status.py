@@ -19,7 +19,7 @@ from collector.addresses import Address, UnixAddress
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.status_text import status_text
 from collector.cli.settings_options import settings_file
-from collector.config import ENVIRONMENT_PREFIX, load_settings
+from collector.config import ENVIRONMENT_PREFIX, Settings, load_settings
 from collector.errors import CollectorError, ConfigError
 from collector.http_token import check_token, read_token
 from collector.status import Status
@@ -122,6 +122,13 @@ def command(
         click.echo(status_text(status, before))
     if not status.is_well:
         sys.exit(1)
+
+
+def status_by(settings: Settings, seconds: float) -> Status:
+    """Ask the daemon of some settings how it does. Raises NoAnswer, ConfigError."""
+    base = url_of(settings.http())
+    token = read_token(settings.http_token, settings.http_token_file)
+    return read_status(base, ask(f"{base}/status", token, seconds))
 
 
 def url_of(address: Address | None) -> str:

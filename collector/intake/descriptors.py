@@ -22,8 +22,13 @@ def descriptors_for_peers(listeners: int) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return sys.maxsize
-    reserved = min(MOST_RESERVED, soft // RESERVED_SHARE)
-    return max(1, soft - reserved - ACCEPTED_AHEAD * listeners)
+    return peers_within(soft, listeners)
+
+
+def peers_within(limit: int, listeners: int) -> int:
+    """Return how many descriptors a limit leaves for peers."""
+    reserved = min(MOST_RESERVED, limit // RESERVED_SHARE)
+    return max(1, limit - reserved - ACCEPTED_AHEAD * listeners)
 
 
 def open_descriptors() -> int:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+# With less room than this a database is about to fail: a checkpoint may need
+# as much as the write-ahead log has.
+FREE_BYTES: Final = 16 * 1024 * 1024
 
 
 def free_bytes(path: Path) -> int | None:

@@ -1,0 +1,106 @@
+"""`logcollector doctor`: what keeps records from the database, and what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from collector.cli.reading import Seconds, database_option, terminal_has_colors
+from collector.config import ENVIRONMENT_PREFIX
+
+FORMATS = ("text", "json")
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    envvar=ENVIRONMENT_PREFIX + "CONFIG",
+    help="The collector's settings file.",
+)
+@database_option
+@click.option(
+    "--to",
+    metavar="ADDRESS",
+    help="Send there: HOST:PORT, [IPV6]:PORT, /PATH.  [default: as in the settings]",
+)
+@click.option(
+    "--certfile", metavar="FILE", default="", help="For TLS with clients' certificates."
+)
+@click.option("--keyfile", metavar="FILE", default="", help="Its key, if elsewhere.")
+@click.option("--timeout", type=Seconds(0, 3600, min_open=True), default=10.0,
+              show_default=True, metavar="SECONDS",
+              help="Wait so long for each answer, and for the record.")  # fmt: skip
+@click.option("--format", "-o", "output_format", type=click.Choice(FORMATS),
+              default=FORMATS[0], show_default=True, help="How to show it.")  # fmt: skip
+def command(
+    *,
+    config_file: Path | None,
+    database: Path | None,
+    to: str | None,
+    certfile: str,
+    keyfile: str,
+    timeout: float,
+    output_format: str,
+) -> None:
+    """Find out what keeps records from being stored.
+
+    Looks at settings, disk, permissions, database, clock and listeners, then
+    sends one record (logger logcollector.doctor) through the running collector
+    and finds it in the database. Give it the settings that the collector has.
+    Exit status: 0 when nothing failed, 1 when something did.
+
+    \b
+    Examples:
+      logcollector doctor
+      logcollector doctor --config /etc/logcollector/config.toml
+      logcollector doctor --to logs.example.com:9020 --db copy.sqlite
+      logcollector doctor -o json
+    """
+    # Heavy, and needed by this command alone.
+    from collector.addresses import parse_address
+    from collector.cli.rendering.findings import Sheet, findings_json
+    from collector.cli.settings_options import settings_file
+    from collector.cli.status import status_by
+    from collector.cli.version import version_text
+    from collector.doctor.examination import Order, examine
+    from collector.doctor.finding import worst
+
+    try:
+        address = None if to is None else parse_address(to)
+    except ValueError as error:
+        raise click.UsageError(f"--to: {error}") from None
+    if keyfile and not certfile:
+        raise click.UsageError("--keyfile is of no use without --certfile")
+    findings = examine(
+        Order(
+            version=version_text(),
+            config_file=settings_file(config_file),
+            environment=dict(os.environ),
+            flags={} if database is None else {"db": str(database)},
+            to=address,
+            client_cert=certfile,
+            client_key=keyfile,
+            timeout_seconds=timeout,
+            zone=time.strftime("%Z %z"),
+            ask_status=status_by,
+        )
+    )
+    if output_format == "json":
+        seen = list(findings)
+        click.echo(findings_json(seen))
+    else:
+        sheet = Sheet(color=sys.stdout.isatty() and terminal_has_colors())
+        seen = []
+        for finding in findings:
+            # Each as it comes: one may be waited for.
+            seen.append(finding)
+            click.echo(sheet.lines_of(finding))
+        click.echo(sheet.summary(seen))
+    if worst(seen) == "failed":
+        sys.exit(1)
