@@ -12,8 +12,6 @@ import click
 from collector.cli.reading import Seconds, database_option, terminal_has_colors
 from collector.config import ENVIRONMENT_PREFIX
 
-FORMATS = ("text", "json")
-
 
 @click.command()
 @click.option(
@@ -36,8 +34,8 @@ FORMATS = ("text", "json")
 @click.option("--timeout", type=Seconds(0, 3600, min_open=True), default=10.0,
               show_default=True, metavar="SECONDS",
               help="Wait so long for each answer, and for the record.")  # fmt: skip
-@click.option("--format", "-o", "output_format", type=click.Choice(FORMATS),
-              default=FORMATS[0], show_default=True, help="How to show it.")  # fmt: skip
+@click.option("--format", "-o", "output_format", type=click.Choice(("text", "json")),
+              default="text", show_default=True, help="How to show it.")  # fmt: skip
 def command(
     *,
     config_file: Path | None,
@@ -68,8 +66,9 @@ def command(
     from collector.cli.settings_options import settings_file
     from collector.cli.status import status_by
     from collector.cli.version import version_text
-    from collector.doctor.examination import Order, examine
+    from collector.doctor.examination import examine
     from collector.doctor.finding import worst
+    from collector.doctor.order import Order
 
     try:
         address = None if to is None else parse_address(to)

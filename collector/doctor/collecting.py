@@ -48,11 +48,15 @@ def look_for_holders(path: Path, locks: list[Lock] | None = None) -> Holders:
     locks = read_locks() if locks is None else locks
     if locks is None:
         return Holders(is_known=False)
-    pid = _of_file(path, locks, claimant)
+    try:
+        pid = _of_file(path, locks, claimant)
+        writing = _of_file(Path(f"{path.resolve()}-shm"), locks, writer)
+    except PermissionError:
+        return Holders(is_known=False)
     return Holders(
         is_known=True,
         collector=pid,
-        writer=_of_file(Path(f"{path.resolve()}-shm"), locks, writer),
+        writer=writing,
         process=process(pid) if pid else None,
     )
 
@@ -60,7 +64,7 @@ def look_for_holders(path: Path, locks: list[Lock] | None = None) -> Holders:
 def _of_file(path: Path, locks: list[Lock], find: Find) -> int | None:
     try:
         status = path.stat()
-    except OSError:
+    except FileNotFoundError:
         return None
     devices = {device_of(status)}
     mount = mount_of(path)
@@ -81,7 +85,7 @@ def judge_holders(holders: Holders, start: str, *, is_there: bool) -> Finding:
     `start` is the command that starts one.
     """
     if not holders.is_known:
-        return skipped(STEP, "this system does not tell who has locked a file")
+        return skipped(STEP, "who has the database locked is not shown to this user")
     if holders.collector is not None:
         who = holders.process or f"PID {holders.collector}"
         return ok(STEP, f"{who} stores into this database")

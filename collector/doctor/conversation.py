@@ -73,26 +73,34 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """How it went: `said` is what came back, `own_address` who we were there."""
+    """How it went: `said` is what came back, `own_address` who we were there.
+
+    `is_local`: we were connected to this very host.
+    """
 
     outcome: Outcome
     seconds: float = 0.0
     error: str = ""
     said: bytes = b""
     own_address: str = ""
+    is_local: bool = False
     certificate: bytes = b""
 
 
 def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
     """Send frames, end, and wait until the other side has read all and ends."""
     begun = time.monotonic()
-    told: dict[str, str] = {}
+    error_text = own_address = ""
+    is_local = False
     said = certificate = b""
     stage: Literal["connect", "tls", "talk"] = "connect"
     try:
         with _connected(target.reachable, seconds) as plain:
-            if isinstance(target.address, TcpAddress):
-                told["own_address"] = plain.getsockname()[0]
+            is_local = isinstance(target.address, UnixAddress)
+            if not is_local:
+                # Who connects to an address of this host does so from it.
+                own_address = plain.getsockname()[0]
+                is_local = own_address == plain.getpeername()[0]
             connection = plain
             if target.tls is not None:
                 stage = "tls"
@@ -110,7 +118,7 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
             said = connection.recv(MAX_SAID_BYTES)
     except OSError as error:
         outcome = _outcome(error, stage)
-        told["error"] = _words(error)
+        error_text = _words(error)
     else:
         outcome = "answered" if said else "taken"
     return Conversation(
@@ -118,7 +126,9 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
         seconds=time.monotonic() - begun,
         said=said,
         certificate=certificate,
-        **told,
+        error=error_text,
+        own_address=own_address,
+        is_local=is_local,
     )
 
 

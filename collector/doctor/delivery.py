@@ -5,25 +5,21 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import secrets
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from collector.doctor.collecting import Holders, look_for_holders, named
+from collector.doctor.collecting import Holders, look_for_holders
 from collector.doctor.content import newest_id
 from collector.doctor.conversation import Conversation, Target, converse
-from collector.doctor.finding import Finding, failed, ok, warning
-from collector.doctor.listening import judge_conversation, look_for_owners
-from collector.doctor.locks import claimed_files, read_locks
+from collector.doctor.listening import look_for_owners
 from collector.doctor.waiting import Spooled, look_at_spool
 from collector.errors import CollectorError, QueryTimeout
 from collector.status import Status
 from collector.store.reader import Deadline, open_reader
 
-STEP: Final = "delivery"
 LOGGER: Final = "logcollector.doctor"
 
 # Between two looks: a commit takes some 0.1 s.
@@ -111,7 +107,11 @@ def deliver(
         delivery,
         spooled=_spooled(spool),
         holders=look_for_holders(database),
-        others=_other_databases(target, database),
+        others=tuple(
+            file
+            for file in look_for_owners(target.address).databases
+            if file != database.resolve()
+        ),
     )
 
 
@@ -171,89 +171,3 @@ def _wait_for_record(
             return int(rows[0][0]), ""
         time.sleep(LOOK_SECONDS)
     return None, unreadable
-
-
-def _other_databases(target: Target, database: Path) -> tuple[Path, ...]:
-    locks = read_locks() or []
-    owners = look_for_owners(target.address).pids
-    files = {file for pid in owners for file in claimed_files(locks, pid)}
-    return tuple(sorted(files - {database.resolve()}))
-
-
-def judge_delivery(database: Path, delivery: Delivery) -> Finding:
-    """Return whether the record arrived, or where on its way it got stuck."""
-    to = delivery.target.address
-    fault = judge_conversation(STEP, delivery.target, delivery.talk)
-    if fault is not None:
-        return Finding(STEP, fault.state, f"sent to {to}: {fault.seen}", fault.advice)
-    spent = f"{delivery.seconds:.2f} s"
-    if delivery.record_id is not None:
-        return ok(STEP, f"sent to {to}, found as record {delivery.record_id:,} "
-                  f"after {spent}")  # fmt: skip
-    read = f"{to} took the record"
-    if delivery.others:
-        other = delivery.others[0]
-        return failed(
-            STEP,
-            f"{read}, and its collector stores into {other}, not into {database}",
-            f"logcollector doctor --db {shlex.quote(str(other))}   # to look there",
-            "or start the collector with this database: "
-            f"logcollector serve --db {shlex.quote(str(database))}",
-        )
-    if delivery.stored_more:
-        return ok(
-            STEP,
-            f"{read}, and has stored something since; this user may not look what",
-        )
-    missing = f"{read}, and within {spent} it was not in {database}"
-    holders = delivery.holders
-    if holders is not None and holders.is_known and holders.collector is None:
-        return failed(
-            STEP,
-            f"{missing}: no collector stores into this one",
-            "give the settings of the collector that listens: --config FILE, or --db",
-        )
-    if delivery.unreadable:
-        return warning(
-            STEP,
-            f"{read}; whether it was stored can't be seen: {delivery.unreadable}",
-            "run this as root, or as the collector's user: sudo logcollector doctor",
-        )
-    if delivery.status is not None and delivery.status.problems:
-        texts = [problem.text for problem in delivery.status.problems]
-        missing += f"; the collector says: {', '.join(texts)}"
-    if delivery.spooled is not None and delivery.spooled.segments:
-        return failed(
-            STEP, f"{missing}: it waits in the spool, as the database can't be written",
-            *_how_to_unlock(database, holders),
-        )  # fmt: skip
-    if holders is not None and _locked_by_another(holders):
-        return failed(
-            STEP, f"{missing}: another program has locked the database",
-            *_how_to_unlock(database, holders),
-        )  # fmt: skip
-    return failed(
-        STEP,
-        missing,
-        "a busy collector may need more time: --timeout 60",
-        "see what it says: journalctl -u logcollector -n 50; was it rejected? "
-        f"sqlite3 -readonly {shlex.quote(str(database))} "
-        "'SELECT reason, detail FROM rejects ORDER BY id DESC LIMIT 5'",
-    )
-
-
-def _locked_by_another(holders: Holders) -> bool:
-    return holders.writer is not None and holders.writer != holders.collector
-
-
-def _how_to_unlock(database: Path, holders: Holders | None) -> tuple[str, ...]:
-    if holders is not None and holders.writer and _locked_by_another(holders):
-        who = f"{named(holders.writer)} has it locked"
-        return (
-            f"{who}: let it end its transaction, or end it: kill {holders.writer}",
-            "nothing is lost: the collector stores what waits after that",
-        )
-    return (
-        f"is its disk full, or failing? df -h {shlex.quote(str(database.parent))}",
-        "see what the collector says: journalctl -u logcollector -n 50",
-    )

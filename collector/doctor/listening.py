@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from collector.addresses import Address, TcpAddress, UnixAddress
+from collector.addresses import Address, TcpAddress
 from collector.doctor.collecting import Holders, named
 from collector.doctor.conversation import Conversation, Target
 from collector.doctor.finding import Finding, failed, ok, warning
+from collector.doctor.locks import claimed_files, read_locks
 from collector.doctor.processes import PROC, open_files, pids
+from collector.doctor.replies import command_for_owner, judge_conversation
 
 # Of /proc/net/tcp: the state of a socket that listens.
 _LISTENING: Final = "0A"
@@ -24,9 +26,13 @@ _SERVICE_MANAGER: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The PIDs that have a listening socket, as far as they are shown."""
+    """The PIDs that have a listening socket, as far as they are shown.
+
+    `databases` are those that they have claimed, as collectors do.
+    """
 
     pids: frozenset[int]
+    databases: tuple[Path, ...] = ()
 
     def others(self, collector: int | None) -> list[int]:
         """Return those that are neither the collector nor the service manager."""
@@ -45,7 +51,10 @@ def look_for_owners(address: Address) -> Owners:
         }
     else:
         inodes = unix_inodes(_text("unix"), address.path)
-    return Owners(frozenset(_having(inodes)))
+    owners = frozenset(_having(inodes))
+    locks = read_locks() or []
+    files = {file for pid in owners for file in claimed_files(locks, pid)}
+    return Owners(owners, tuple(sorted(files)))
 
 
 def _text(table: str) -> str:
@@ -101,122 +110,37 @@ def judge_listener(
     """Return whether a listener takes connections, and is the collector's."""
     step = step_of(target.address)
     fault = judge_conversation(step, target, talk)
-    others = owners.others(holders.collector)
-    if others:
-        who = ", ".join(map(named, others))
-        advice = (
+    others = owners.others(holders.collector) if talk.is_local else []
+    who = ", ".join(map(named, others))
+    look = f"see who listens: {command_for_owner(target.address)}"
+    if others and fault is not None:
+        return failed(
+            step,
+            f"{fault.seen}; {who} listens there",
             f"end it, or give the collector another address: kill {others[0]}",
-            f"see who listens: {_command_for_owner(target.address)}",
+            look,
         )
-        if fault is not None:
-            return failed(step, f"{fault.seen}; {who} listens there", *advice)
-        if holders.is_known:
-            return failed(
-                step, f"{who} listens there, and does not store into this database",
-                "give its --db or --config, or end it and start the collector: "
-                f"kill {others[0]}",
-            )  # fmt: skip
     if fault is not None:
         return fault
+    if others and owners.databases:
+        database = owners.databases[0]
+        return failed(
+            step,
+            f"{who} listens there, and stores into another one: {database}",
+            f"logcollector doctor --db {shlex.quote(str(database))}   # to look there",
+            "or start it with this database, or this one's collector at another "
+            "address",
+        )
+    if others and holders.is_known:
+        # A proxy may pass on what it gets: the delivery will tell.
+        return warning(
+            step, f"{who} listens there, which does not store into this database", look
+        )
     other = _other_certificate(target, talk)
     if other:
         return warning(step, other, "systemctl reload logcollector   # or kill -HUP")
     seen = f"takes connections ({talk.seconds * 1000:.0f} ms)"
     return ok(step, seen + (", with TLS" if target.tls else ""))
-
-
-def judge_conversation(step: str, target: Target, talk: Conversation) -> Finding | None:
-    """Return what a conversation failed at; None: it went well."""
-    address = target.address
-    owner = _command_for_owner(address)
-    start = f"{target.start}   # or: systemctl start logcollector"
-    match talk.outcome:
-        case "taken":
-            return None
-        case "refused":
-            what = "nobody listens there"
-            if isinstance(address, UnixAddress):
-                what = "a socket is left there that nobody listens at"
-            return failed(step, what, start)
-        case "missing":
-            return failed(step, "there is no such socket", start)
-        case "denied":
-            path = shlex.quote(str(getattr(address, "path", "")))
-            return warning(
-                step,
-                "this user may not connect to it",
-                f"ls -l {path}   # socket_mode and socket_group say who may",
-            )
-        case "unresolved":
-            return failed(
-                step,
-                f"there is no host of that name: {talk.error}",
-                f"getent hosts {shlex.quote(getattr(address, 'host', ''))}",
-            )
-        case "unreachable":
-            return failed(
-                step,
-                f"can't be reached: {talk.error}",
-                "is the address right, and do firewalls let you through?",
-            )
-        case "silent":
-            return failed(
-                step,
-                f"is connected to, and did not answer within {talk.seconds:.1f} s: it "
-                "has no room for more connections, hangs, or is no collector",
-                f"see who it is: {owner}",
-                "logcollector status   # when http_address is set",
-            )
-        case "hung_up":
-            if not target.lets_in(talk.own_address):
-                return failed(
-                    step,
-                    f"hung up: `allow` does not have {talk.own_address}",
-                    f'add it: allow = [..., "{talk.own_address}"]; then reload',
-                )
-            return failed(
-                step,
-                f"hung up: {talk.error}",
-                "its messages say why (allow, tls_*, max_connections_per_peer): "
-                "journalctl -u logcollector -n 20",
-            )
-        case "no_tls":
-            return failed(
-                step,
-                f"does not speak TLS as the settings say: {talk.error}",
-                "systemctl restart logcollector   # if the settings have changed",
-                f"see who it is: {owner}",
-            )
-        case "tls_refused":
-            return failed(
-                step,
-                f"does not take this client's certificate: {talk.error}",
-                "give one that tls_client_ca has signed: --certfile FILE "
-                "--keyfile FILE",
-            )
-        case "answered":
-            if talk.said[:2] == b"\x15\x03":
-                return failed(
-                    step,
-                    "speaks TLS, and the settings given here say nothing of it",
-                    "give the collector's settings: --config FILE",
-                )
-            return failed(
-                step,
-                f"is no collector: it answered {_quoted(talk.said)}",
-                f"see who it is: {owner}",
-                "give the collector another port, or end that program",
-            )
-
-
-def _quoted(said: bytes) -> str:
-    return repr(said[:60].decode("ascii", "backslashreplace"))
-
-
-def _command_for_owner(address: Address) -> str:
-    if isinstance(address, TcpAddress):
-        return f"sudo ss -ltnp 'sport = :{address.port}'"
-    return f"sudo ss -lxp src {shlex.quote(address.path)}"
 
 
 def _other_certificate(target: Target, talk: Conversation) -> str:

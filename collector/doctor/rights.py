@@ -135,10 +135,8 @@ def judge_rights(places: list[Place], who: Process) -> Finding:
                 "the records",
                 f"chmod o-rw {path}",
             )
-    return ok(
-        STEP,
-        f"{user_name(who.uid)} may write to {places[0].path} and {len(places) - 1} more",
-    )
+    more = f", and {len(places) - 1} files and folders of it" if places[1:] else ""
+    return ok(STEP, f"{user_name(who.uid)} may write to {places[0].path}{more}")
 
 
 def _mode(place: Place) -> str:

@@ -1,0 +1,126 @@
+"""The steps that talk to the running collector, up to a delivered record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from collector.addresses import (
+    Address,
+    TcpAddress,
+    UnixAddress,
+    is_loopback,
+    parse_address,
+)
+from collector.config import Settings
+from collector.doctor.arrival import STEP as DELIVERY
+from collector.doctor.arrival import judge_delivery
+from collector.doctor.collecting import Holders
+from collector.doctor.conversation import Target, converse
+from collector.doctor.delivery import deliver
+from collector.doctor.finding import Finding, found, skipped
+from collector.doctor.health import STEP as HEALTH
+from collector.doctor.health import judge_no_status, judge_status
+from collector.doctor.listening import judge_listener, look_for_owners, step_of
+from collector.doctor.order import Order, spool_of, start_command
+from collector.errors import CollectorError
+from collector.listen_settings import ListenerSettings, settings_of
+from collector.status import Status
+
+
+def examine_service(
+    order: Order, settings: Settings, holders: Holders
+) -> Iterator[Finding]:
+    """Yield what each step about the running collector finds."""
+    status: Status | None = None
+    database = Path(settings.db).resolve() if settings.db else None
+    if settings.http_address:
+        try:
+            status = order.ask_status(settings, order.timeout_seconds)
+        except CollectorError as error:
+            yield judge_no_status(str(error))
+        else:
+            now = status
+            yield found(HEALTH, lambda: judge_status(database, now))
+    else:
+        yield skipped(
+            HEALTH,
+            "the collector is not asked: http_address is off",
+            'to have health and metrics: http_address = "9021", then restart',
+        )
+    reached = []
+    for target in _targets(order, settings, status):
+        step = step_of(target.address)
+        if isinstance(target.address, TcpAddress) and not target.address.port:
+            yield skipped(
+                step, "port 0 is any free one", "say which it was: --to 127.0.0.1:PORT"
+            )
+            continue
+        finding = found(step, partial(_listener, order, target, holders))
+        yield finding
+        if finding.state in ("ok", "warning"):
+            reached.append(target)
+    yield found(DELIVERY, lambda: _delivery(order, settings, reached))
+
+
+def _targets(order: Order, settings: Settings, status: Status | None) -> list[Target]:
+    listeners = settings.listeners()
+    addresses = [listener.address for listener in listeners]
+    if status is not None and status.addresses:
+        # With port 0, and with sockets of systemd, only the collector knows.
+        addresses = [parse_address(text) for text in status.addresses]
+    if order.to is not None:
+        addresses = [order.to]
+    return [
+        Target(
+            address,
+            _rules(settings, address),
+            start_command(order),
+            order.client_cert,
+            order.client_key,
+        )
+        for address in addresses
+    ]
+
+
+def _rules(settings: Settings, address: Address) -> ListenerSettings | None:
+    """Return what holds at an address, as far as the settings know."""
+    listeners = settings.listeners()
+    known = settings_of(address, listeners)
+    if known is None and len(listeners) == 1 and is_loopback(address):
+        # A port that was picked, or the loopback of a listener on all addresses.
+        [known] = listeners
+        if isinstance(known.address, UnixAddress) != isinstance(address, UnixAddress):
+            return None
+    return known
+
+
+def _listener(order: Order, target: Target, holders: Holders) -> Finding:
+    talk = converse(target, b"", order.timeout_seconds)
+    return judge_listener(target, talk, look_for_owners(target.address), holders)
+
+
+def _delivery(order: Order, settings: Settings, reached: list[Target]) -> Finding:
+    if not reached:
+        return skipped(
+            DELIVERY, "no listener of this collector can be sent to, see above"
+        )
+    # One that can be sent to without more: in plain text, before TLS.
+    target = min(reached, key=lambda target: target.tls is not None)
+    if not settings.db:
+        return skipped(DELIVERY, "nothing is stored, so nothing can be found")
+    database = Path(settings.db).absolute()
+    spool = spool_of(settings, database)
+
+    def ask() -> Status | None:
+        if not settings.http_address:
+            return None
+        try:
+            return order.ask_status(settings, order.timeout_seconds)
+        except CollectorError:
+            return None
+
+    return judge_delivery(
+        database, deliver(target, database, spool, order.timeout_seconds, ask)
+    )
