@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -30,6 +30,7 @@ Outcome = Literal[
     "unreachable",
     "silent",  # connected, and nothing came back
     "hung_up",  # connected, and reset
+    "wants_tls",  # reset, as it speaks TLS and we did not
     "no_tls",  # connected, and what is there does not speak TLS
     "tls_refused",  # it speaks TLS, and did not like this client
     "answered",  # it said something, which no collector does
@@ -95,7 +96,8 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
     said = certificate = b""
     stage: Literal["connect", "tls", "talk"] = "connect"
     try:
-        with _connected(target.reachable, seconds) as plain:
+        with ExitStack() as stack:
+            plain = stack.enter_context(_connected(target.reachable, seconds))
             is_local = isinstance(target.address, UnixAddress)
             if not is_local:
                 # Who connects to an address of this host does so from it.
@@ -104,7 +106,7 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
             connection = plain
             if target.tls is not None:
                 stage = "tls"
-                encrypted = _context(target).wrap_socket(plain)
+                encrypted = stack.enter_context(_context(target).wrap_socket(plain))
                 certificate = encrypted.getpeercert(binary_form=True) or b""
                 connection = encrypted
             stage = "talk"
@@ -130,6 +132,20 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
         own_address=own_address,
         is_local=is_local,
     )
+
+
+def speaks_tls(target: Target, seconds: float) -> bool:
+    """Tell whether a listener of which nothing is known speaks TLS."""
+    if target.tls is not None or isinstance(target.address, UnixAddress):
+        return False
+    try:
+        with (
+            _connected(target.reachable, seconds) as plain,
+            _context(target).wrap_socket(plain),
+        ):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

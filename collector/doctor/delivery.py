@@ -13,7 +13,12 @@ from typing import Final
 
 from collector.doctor.collecting import Holders, look_for_holders
 from collector.doctor.content import newest_id
-from collector.doctor.conversation import Conversation, Target, converse
+from collector.doctor.conversation import (
+    Conversation,
+    Target,
+    converse,
+    speaks_tls,
+)
 from collector.doctor.listening import look_for_owners
 from collector.doctor.waiting import Spooled, look_at_spool
 from collector.errors import CollectorError, QueryTimeout
@@ -86,6 +91,8 @@ def deliver(
     after, unreadable = _newest(database, deadline)
     before = ask() if unreadable else None
     talk = converse(target, marked_frame(marker), seconds)
+    if talk.outcome == "hung_up" and speaks_tls(target, seconds):
+        talk = replace(talk, outcome="wants_tls")
     found = None
     if talk.outcome == "taken" and not unreadable:
         found, unreadable = _wait_for_record(database, after, marker, deadline)

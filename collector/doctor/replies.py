@@ -64,6 +64,12 @@ def judge_conversation(step: str, target: Target, talk: Conversation) -> Finding
                 "its messages say why (allow, tls_*, max_connections_per_peer): "
                 "journalctl -u logcollector -n 20",
             )
+        case "wants_tls":
+            return failed(
+                step,
+                "speaks TLS, and the settings given here say nothing of it",
+                "give the collector's settings: --config FILE",
+            )
         case "no_tls":
             return failed(
                 step,
@@ -79,12 +85,6 @@ def judge_conversation(step: str, target: Target, talk: Conversation) -> Finding
                 "--keyfile FILE",
             )
         case "answered":
-            if talk.said[:2] == b"\x15\x03":
-                return failed(
-                    step,
-                    "speaks TLS, and the settings given here say nothing of it",
-                    "give the collector's settings: --config FILE",
-                )
             return failed(
                 step,
                 f"is no collector: it answered {_quoted(talk.said)}",
