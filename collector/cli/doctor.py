@@ -6,22 +6,32 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 import click
 
-from collector.cli.reading import Seconds, database_option, terminal_has_colors
+from collector.cli.reading import Seconds, terminal_has_colors
 from collector.config import ENVIRONMENT_PREFIX
+
+# That this user may not read it is a finding like others.
+ANY_PATH: Final = click.Path(path_type=Path, readable=False)
 
 
 @click.command()
 @click.option(
     "--config",
     "config_file",
-    type=click.Path(path_type=Path),
+    type=ANY_PATH,
     envvar=ENVIRONMENT_PREFIX + "CONFIG",
     help="The collector's settings file.",
 )
-@database_option
+@click.option(
+    "--db",
+    "database",
+    type=ANY_PATH,
+    metavar="FILE",
+    help="The database.  [default: as in the settings, else logs.sqlite]",
+)
 @click.option(
     "--to",
     metavar="ADDRESS",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.doctor.collecting import Holders, named
+from collector.doctor.commands import Commands
 from collector.doctor.delivery import Delivery
 from collector.doctor.finding import Finding, failed, ok, warning
 from collector.doctor.replies import judge_conversation
@@ -14,7 +15,7 @@ from collector.doctor.replies import judge_conversation
 STEP: Final = "delivery"
 
 
-def judge_delivery(database: Path, delivery: Delivery) -> Finding:
+def judge_delivery(database: Path, delivery: Delivery, commands: Commands) -> Finding:
     """Return whether the record arrived, or where on its way it got stuck."""
     to = delivery.target.address
     fault = judge_conversation(STEP, delivery.target, delivery.talk)
@@ -51,7 +52,7 @@ def judge_delivery(database: Path, delivery: Delivery) -> Finding:
         return warning(
             STEP,
             f"{read}; whether it was stored can't be seen: {delivery.unreadable}",
-            "run this as root, or as the collector's user: sudo logcollector doctor",
+            f"run this as root, or as the collector's user: {commands.again}",
         )
     if delivery.status is not None and delivery.status.problems:
         texts = [problem.text for problem in delivery.status.problems]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from collector.doctor.commands import Commands
 from collector.doctor.finding import Finding, failed, ok, skipped, warning
 from collector.doctor.locks import (
     Device,
@@ -79,11 +80,8 @@ def named(pid: int) -> str:
     return str(process(pid) or f"PID {pid}")
 
 
-def judge_holders(holders: Holders, start: str, *, is_there: bool) -> Finding:
-    """Return whether a collector stores into the database.
-
-    `start` is the command that starts one.
-    """
+def judge_holders(holders: Holders, commands: Commands, *, is_there: bool) -> Finding:
+    """Return whether a collector stores into the database."""
     if not holders.is_known:
         return skipped(STEP, "who has the database locked is not shown to this user")
     if holders.collector is not None:
@@ -95,7 +93,7 @@ def judge_holders(holders: Holders, start: str, *, is_there: bool) -> Finding:
     return failed(
         STEP,
         seen,
-        f"{start}   # or: systemctl start logcollector",
+        f"{commands.start}   # or: systemctl start logcollector",
         "if one runs, it has other settings: give --config or --db as it has them",
     )
 

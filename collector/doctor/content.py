@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from collector.doctor.commands import Commands
 from collector.doctor.finding import Finding, failed, ok, skipped, warning
 from collector.doctor.processes import user_name
 from collector.errors import CollectorError, NoSuchDatabase
@@ -90,11 +90,8 @@ def furthest_ahead(rows: Sequence[Sequence[Any]]) -> tuple[str, float] | None:
     return max(by_host.items(), key=lambda item: item[1], default=None)
 
 
-def judge_content(path: Path, content: Content, start: str) -> Finding:
-    """Return whether the collector and the commands can use the database.
-
-    `start` is the command that starts a collector.
-    """
+def judge_content(path: Path, content: Content, commands: Commands) -> Finding:
+    """Return whether the collector and the commands can use the database."""
     if content.error is None:
         what = f"newest record {content.newest_id:,}" if content.newest_id else "empty"
         size = f"{content.size_bytes / 1_000_000:,.1f} MB"
@@ -103,13 +100,13 @@ def judge_content(path: Path, content: Content, start: str) -> Finding:
         return warning(
             STEP,
             f"{path} is not there; the first start of the collector makes it",
-            f"{start}   # or is another one meant: --db FILE",
+            f"{commands.start}   # or is another one meant: --db FILE",
         )
     if content.is_denied:
         return skipped(
             STEP,
             f"{path}: user {user_name(os.geteuid())} may not read it",
-            f"sudo logcollector doctor --db {shlex.quote(str(path))}",
+            commands.again,
         )
     # Errors of the store say what to do behind the last semicolon.
     seen, _, advice = str(content.error).rpartition("; ")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from collector.addresses import Address
 from collector.config import Settings
+from collector.doctor.commands import Commands, commands_for
 from collector.status import Status
 
 AskStatus = Callable[[Settings, float], Status]
@@ -34,15 +34,10 @@ class Order:
     zone: str
     ask_status: AskStatus
 
-
-def start_command(order: Order) -> str:
-    """Return the command that starts a collector with what this one was given."""
-    words = ["logcollector", "serve"]
-    if order.config_file is not None:
-        words += ["--config", str(order.config_file)]
-    for key, value in order.flags.items():
-        words += [f"--{key}", str(value)]
-    return shlex.join(words)
+    @property
+    def commands(self) -> Commands:
+        """What to run next."""
+        return commands_for(self.config_file, self.flags)
 
 
 def spool_of(settings: Settings, database: Path) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from collector.doctor.commands import Commands
 from collector.doctor.finding import Finding, failed, ok, skipped, warning
 from collector.doctor.processes import Process, user_name
 from collector.errors import StoreError
@@ -54,7 +55,9 @@ def may(who: Process, place: Place) -> int:
     return place.mode & 7
 
 
-def look_at_rights(database: Path, spool: Path, who: Process) -> Finding:
+def look_at_rights(
+    database: Path, spool: Path, who: Process, commands: Commands
+) -> Finding:
     """Return whether `who`, the collector, may do what it must."""
     try:
         refuse_links(database)
@@ -68,8 +71,7 @@ def look_at_rights(database: Path, spool: Path, who: Process) -> Finding:
         return skipped(
             STEP,
             f"{error.filename}: user {user_name(os.geteuid())} may not look at it",
-            "run this as root, or as the collector's user: sudo logcollector doctor "
-            f"--db {shlex.quote(str(database))}",
+            f"run this as root, or as the collector's user: {commands.again}",
         )
     return judge_rights(places, who)
 

@@ -23,7 +23,7 @@ from collector.doctor.finding import Finding, found, skipped
 from collector.doctor.health import STEP as HEALTH
 from collector.doctor.health import judge_no_status, judge_status
 from collector.doctor.listening import judge_listener, look_for_owners, step_of
-from collector.doctor.order import Order, spool_of, start_command
+from collector.doctor.order import Order, spool_of
 from collector.errors import CollectorError
 from collector.listen_settings import ListenerSettings, settings_of
 from collector.status import Status
@@ -76,7 +76,7 @@ def _targets(order: Order, settings: Settings, status: Status | None) -> list[Ta
         Target(
             address,
             _rules(settings, address),
-            start_command(order),
+            order.commands.start,
             order.client_cert,
             order.client_key,
         )
@@ -122,5 +122,7 @@ def _delivery(order: Order, settings: Settings, reached: list[Target]) -> Findin
             return None
 
     return judge_delivery(
-        database, deliver(target, database, spool, order.timeout_seconds, ask)
+        database,
+        deliver(target, database, spool, order.timeout_seconds, ask),
+        order.commands,
     )

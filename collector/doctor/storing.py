@@ -23,7 +23,7 @@ from collector.doctor.content import (
 )
 from collector.doctor.file_system import judge_room, look_at_file_system, room_of
 from collector.doctor.finding import Finding, found, skipped
-from collector.doctor.order import Order, spool_of, start_command
+from collector.doctor.order import Order, spool_of
 from collector.doctor.processes import this_user
 from collector.doctor.rights import STEP as RIGHTS
 from collector.doctor.rights import look_at_rights
@@ -41,7 +41,7 @@ def examine_database(
     """Yield what each step about a database finds."""
     spool = spool_of(settings, database)
     holders = look_for_holders(database)
-    start = start_command(order)
+    commands = order.commands
     content = read_content(database, Deadline(order.timeout_seconds))
     yield found(CLOCK, lambda: judge_clock(read_clock(order, database, content)))
     yield found(FILE_SYSTEM, lambda: look_at_file_system(FILE_SYSTEM, database))
@@ -55,11 +55,11 @@ def examine_database(
     left = 0 if is_apart else max(0, settings.spool_max_bytes - spooled.bytes)
     yield found(ROOM, lambda: judge_room(ROOM, room_of(database), left))
     who = holders.process or this_user()
-    yield found(RIGHTS, lambda: look_at_rights(database, spool, who))
-    yield found(DATABASE, lambda: judge_content(database, content, start))
+    yield found(RIGHTS, lambda: look_at_rights(database, spool, who, commands))
+    yield found(DATABASE, lambda: judge_content(database, content, commands))
     yield found(
         COLLECTOR,
-        lambda: judge_holders(holders, start, is_there=content.is_there),
+        lambda: judge_holders(holders, commands, is_there=content.is_there),
     )
     if content.error is None:
         yield found(LOG, lambda: judge_log(database, holders))

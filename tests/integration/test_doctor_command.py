@@ -5,7 +5,7 @@ import os
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import chdir, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,13 @@ import pytest
 from certificates import Authority, tls_flags
 from click.testing import CliRunner
 from integration.daemon import Daemon, run_command
+from integration.disk import fill, small_disk
+from store.rights import public_folder, without_rights
 
 from collector.cli.main import cli
+
+# A folder that every user may be in.
+ROOT = Path("/")
 
 
 class Told(dict[str, dict[str, Any]]):
@@ -46,16 +51,22 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
     for name in [name for name in os.environ if name.startswith("LOGCOLLECTOR_")]:
         monkeypatch.delenv(name)
 
-    def run(*arguments: str | Path, timeout: float = 20.0, **settings: object) -> Told:
+    def run(
+        *arguments: str | Path,
+        timeout: float = 20.0,
+        within: Path | None = None,
+        **settings: object,
+    ) -> Told:
         command = ["doctor", "-o", "json", "--timeout", str(timeout)]
         variables = {
             f"LOGCOLLECTOR_{key.upper()}": str(value) for key, value in settings.items()
         }
-        with chdir(tmp_path):
+        with chdir(within or tmp_path):
             done = CliRunner().invoke(
                 cli, [*command, *map(str, arguments)], env=variables
             )
         assert done.exception is None or isinstance(done.exception, SystemExit)
+        assert done.stdout, done.output
         return told_by(done.stdout, done.exit_code)
 
     return run
@@ -247,6 +258,66 @@ def test_records_in_the_spool(
     assert told["delivery"]["state"] == "failed"
     assert "the collector says: " in told["delivery"]["seen"]
     assert "spool" in told["delivery"]["seen"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user(examine: Examine, start_daemon: Any) -> None:
+    """Who may not read the database is told so, and the daemon is asked instead."""
+    with public_folder() as folder:
+        daemon = start_daemon(
+            "--http-address", "127.0.0.1:0", database=folder / "logs.sqlite"
+        )
+        http = http_of(daemon)
+        daemon.database.chmod(0o600)
+        # Everything is imported then, which that user may not do here.
+        examine(*of(daemon), http_address=http)
+        with without_rights(folder):
+            told = examine(*of(daemon), timeout=0.1, within=ROOT)
+            asked = examine(*of(daemon), http_address=http, within=ROOT)
+        with without_rights(folder, 0o000):
+            hidden = examine(*of(daemon), timeout=0.1, within=ROOT)
+        daemon.stop()
+
+    assert told["database"]["state"] == "skipped"
+    [again] = told["database"]["advice"]
+    assert again == f"sudo logcollector doctor --db {daemon.database}"
+    assert f"PID {daemon.pid}," in told["collector"]["seen"]
+    assert told["delivery"]["state"] == "warning"
+    assert asked.status == 0
+    assert "has stored something since" in asked["delivery"]["seen"]
+    assert states(hidden, "permissions", "database", "collector", "spool") == (
+        ["skipped"] * 4
+    )
+    assert hidden["delivery"]["state"] == "warning"
+
+
+def test_a_folder_that_is_read_only(examine: Examine) -> None:
+    """A database that this user could not write is a failure before any start."""
+    with public_folder() as folder:
+        examine("--to", "/no.sock")
+        with without_rights(folder):
+            told = examine(
+                *("--to", "/no.sock", "--db", folder / "logs.sqlite"), within=ROOT
+            )
+
+    assert told["permissions"]["state"] == "failed"
+    assert "may not write it" in told["permissions"]["seen"]
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system with a megabyte left."""
+    with small_disk(tmp_path / "disk", 32) as disk:
+        fill(disk, 1024 * 1024)
+        yield disk
+
+
+def test_a_full_disk(examine: Examine, full_disk: Path) -> None:
+    """A disk with less room than a checkpoint needs is a failure."""
+    told = examine("--to", "/no.sock", "--db", full_disk / "logs.sqlite")
+
+    assert told["disk space"]["state"] == "failed"
+    assert told["file system"]["seen"].startswith("tmpfs")
 
 
 def test_tls(examine: Examine, start_daemon: Any, tmp_path: Path) -> None:
