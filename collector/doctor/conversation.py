@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from collector.addresses import Address, TcpAddress, UnixAddress
+from collector.addresses import Address, TcpAddress, UnixAddress, is_loopback
 from collector.intake.tls import shown
 from collector.listen_settings import ListenerSettings, TlsSettings
 
@@ -91,13 +91,15 @@ class Conversation:
 def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
     """Send frames, end, and wait until the other side has read all and ends."""
     begun = time.monotonic()
-    error_text = own_address = ""
+    error_text = ""
+    own_address = _loopback(target.reachable)
     is_local = False
     said = certificate = b""
     stage: Literal["connect", "tls", "talk"] = "connect"
     try:
         with ExitStack() as stack:
             plain = stack.enter_context(_connected(target.reachable, seconds))
+            stage = "talk"
             is_local = isinstance(target.address, UnixAddress)
             if not is_local:
                 # Who connects to an address of this host does so from it.
@@ -171,6 +173,13 @@ def _context(target: Target) -> ssl.SSLContext:
     return context
 
 
+def _loopback(address: Address) -> str:
+    """Return who we are to a loopback address, also when it hangs up at once."""
+    if isinstance(address, TcpAddress) and is_loopback(address):
+        return "127.0.0.1" if address.host.lower() == "localhost" else address.host
+    return ""
+
+
 def _words(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return shown(error)
@@ -181,6 +190,9 @@ def _outcome(error: OSError, stage: Literal["connect", "tls", "talk"]) -> Outcom
     if stage == "connect":
         if isinstance(error, ConnectionRefusedError):
             return "refused"
+        if isinstance(error, ConnectionError):
+            # It was accepted, and closed at once.
+            return "hung_up"
         if isinstance(error, FileNotFoundError):
             return "missing"
         if isinstance(error, PermissionError):

@@ -99,7 +99,7 @@ def judge_room(step: str, room: Room, spool_bytes: int) -> Finding:
     free = f"{room.free_bytes // _MEBIBYTE:,} MiB free"
     advice = (
         "make room on it, or move the database (stop the collector first)",
-        "with prune, old records make room for new ones: logcollector db --help",
+        "logcollector db --help   # what removes old records",
     )
     if room.free_bytes < FREE_BYTES:
         return failed(step, f"{free}: the disk is full", *advice)
