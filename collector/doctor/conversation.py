@@ -7,11 +7,12 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from collector.addresses import Address, TcpAddress, UnixAddress, is_loopback
+from collector.doctor.encrypted import EncryptedStream
 from collector.intake.tls import shown
 from collector.listen_settings import ListenerSettings, TlsSettings
 
@@ -97,29 +98,24 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
     said = certificate = b""
     stage: Literal["connect", "tls", "talk"] = "connect"
     try:
-        with ExitStack() as stack:
-            plain = stack.enter_context(_connected(target.reachable, seconds))
+        with _connected(target.reachable, seconds) as plain:
             stage = "talk"
             is_local = isinstance(target.address, UnixAddress)
             if not is_local:
                 # Who connects to an address of this host does so from it.
                 own_address = plain.getsockname()[0]
                 is_local = own_address == plain.getpeername()[0]
-            connection = plain
             if target.tls is not None:
                 stage = "tls"
-                encrypted = stack.enter_context(_context(target).wrap_socket(plain))
-                certificate = encrypted.getpeercert(binary_form=True) or b""
-                connection = encrypted
-            stage = "talk"
-            if frames:
-                connection.sendall(frames)
-            if isinstance(connection, ssl.SSLSocket):
-                # Waits for the other side's farewell.
-                connection = connection.unwrap()
+                encrypted = EncryptedStream(plain, _context(target), seconds)
+                certificate = encrypted.shake_hands()
+                stage = "talk"
+                encrypted.send(frames)
+                said = encrypted.end(MAX_SAID_BYTES)
             else:
-                connection.shutdown(socket.SHUT_WR)
-            said = connection.recv(MAX_SAID_BYTES)
+                plain.sendall(frames)
+                plain.shutdown(socket.SHUT_WR)
+                said = plain.recv(MAX_SAID_BYTES)
     except OSError as error:
         outcome = _outcome(error, stage)
         error_text = _words(error)
@@ -141,13 +137,11 @@ def speaks_tls(target: Target, seconds: float) -> bool:
     if target.tls is not None or isinstance(target.address, UnixAddress):
         return False
     try:
-        with (
-            _connected(target.reachable, seconds) as plain,
-            _context(target).wrap_socket(plain),
-        ):
-            return True
+        with _connected(target.reachable, seconds) as plain:
+            EncryptedStream(plain, _context(target), seconds).shake_hands()
     except OSError:
         return False
+    return True
 
 
 @contextmanager

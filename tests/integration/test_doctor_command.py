@@ -15,6 +15,7 @@ from certificates import Authority, tls_flags
 from click.testing import CliRunner
 from integration.daemon import Daemon, run_command
 from integration.disk import fill, small_disk
+from integration.wire import stock_frame
 from store.rights import public_folder, without_rights
 
 from collector.cli.main import cli
@@ -190,11 +191,21 @@ def test_another_program_on_the_port(examine: Examine, tmp_path: Path) -> None:
 def test_a_program_that_only_reads(examine: Examine, tmp_path: Path) -> None:
     """Who takes everything and stores nothing is found out by the record."""
     with other_program(b"") as port:
-        told = examine("--to", f"127.0.0.1:{port}", timeout=0.3)
+        told = examine("--to", f"127.0.0.1:{port}", timeout=1.0)
 
     assert told[f"listener 127.0.0.1:{port}"]["state"] == "warning"
     assert told["delivery"]["state"] == "failed"
     assert "no collector stores into this one" in told["delivery"]["seen"]
+
+
+def test_a_port_where_nobody_accepts(examine: Examine) -> None:
+    """Who is connected to and does not answer is given up in time."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        told = examine("--to", address, timeout=0.2)
+
+    assert told[f"listener {address}"]["state"] == "failed"
+    assert "did not answer" in told[f"listener {address}"]["seen"]
 
 
 def test_another_database(
@@ -203,7 +214,7 @@ def test_another_database(
     """A daemon that stores somewhere else: that place is named."""
     mine = stored(database=tmp_path / "mine.sqlite")
     other = start_daemon(database=tmp_path / "other.sqlite")
-    told = examine(*("--to", f"127.0.0.1:{other.port}", "--db", mine), timeout=0.3)
+    told = examine(*("--to", f"127.0.0.1:{other.port}", "--db", mine))
     listener = told[f"listener 127.0.0.1:{other.port}"]
 
     assert states(told, "database", "collector") == ["ok", "failed"]
@@ -220,7 +231,6 @@ def test_another_database_by_its_health(
     daemon = start_daemon("--http-address", "127.0.0.1:0")
     told = examine(
         *("--db", "mine.sqlite", "--to", f"127.0.0.1:{daemon.port}"),
-        timeout=0.3,
         http_address=http_of(daemon),
     )
 
@@ -232,7 +242,7 @@ def test_a_locked_database(examine: Examine, start_daemon: Any, tmp_path: Path) 
     """Who holds the lock is named, and the record is said to wait."""
     daemon = start_daemon()
     with daemon.locked() as holder:
-        told = examine(*of(daemon), timeout=0.4)
+        told = examine(*of(daemon), timeout=1.0)
         holder.rollback()
     [row] = daemon.wait_rows(1)
 
@@ -249,9 +259,9 @@ def test_records_in_the_spool(
     """When the record itself waits in the spool, it says so, as the daemon does."""
     daemon = start_daemon("--http-address", "127.0.0.1:0")
     with daemon.locked() as holder:
-        examine(*of(daemon), timeout=0.1)
+        daemon.send(stock_frame("one"))
         daemon.wait_said("cannot write")
-        told = examine(*of(daemon), timeout=0.4, http_address=http_of(daemon))
+        told = examine(*of(daemon), timeout=1.0, http_address=http_of(daemon))
         holder.rollback()
 
     assert told["health"]["state"] == "failed"
@@ -272,10 +282,10 @@ def test_another_user(examine: Examine, start_daemon: Any) -> None:
         # Everything is imported then, which that user may not do here.
         examine(*of(daemon), http_address=http)
         with without_rights(folder):
-            told = examine(*of(daemon), timeout=0.1, within=ROOT)
+            told = examine(*of(daemon), within=ROOT)
             asked = examine(*of(daemon), http_address=http, within=ROOT)
         with without_rights(folder, 0o000):
-            hidden = examine(*of(daemon), timeout=0.1, within=ROOT)
+            hidden = examine(*of(daemon), within=ROOT)
         daemon.stop()
 
     assert told["database"]["state"] == "skipped"
@@ -337,6 +347,22 @@ def test_tls(examine: Examine, start_daemon: Any, tmp_path: Path) -> None:
     assert told["delivery"]["state"] == "ok"
     assert plainly["delivery"]["state"] == "failed"
     assert "speaks TLS" in plainly["delivery"]["seen"]
+
+
+def test_a_certificate_that_was_not_reloaded(
+    examine: Examine, start_daemon: Any, tmp_path: Path
+) -> None:
+    """A daemon that still shows an older certificate is to be reloaded."""
+    authority = Authority(tmp_path)
+    cert = authority.issue("server", "127.0.0.1")
+    daemon = start_daemon(*tls_flags(cert))
+    authority.issue("server", "127.0.0.1")
+    told = examine(*of(daemon), tls_cert=cert[0], tls_key=cert[1])
+    listener = told[f"listener 127.0.0.1:{daemon.port}"]
+
+    assert listener["state"] == "warning"
+    assert "another certificate" in listener["seen"]
+    assert told["delivery"]["state"] == "ok"
 
 
 def test_certificates_of_clients(
