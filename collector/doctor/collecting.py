@@ -52,7 +52,8 @@ def look_for_holders(path: Path, locks: list[Lock] | None = None) -> Holders:
     try:
         pid = _of_file(path, locks, claimant)
         writing = _of_file(Path(f"{path.resolve()}-shm"), locks, writer)
-    except PermissionError:
+    except (PermissionError, RuntimeError):
+        # A folder that is closed, or links that lead in a circle.
         return Holders(is_known=False)
     return Holders(
         is_known=True,
@@ -65,7 +66,9 @@ def look_for_holders(path: Path, locks: list[Lock] | None = None) -> Holders:
 def _of_file(path: Path, locks: list[Lock], find: Find) -> int | None:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except PermissionError:
+        raise
+    except OSError:
         return None
     devices = {device_of(status)}
     mount = mount_of(path)

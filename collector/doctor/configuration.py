@@ -8,6 +8,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,8 @@ def look_at_settings(
     try:
         settings = load_settings(file=file, environment=environment, flags=flags)
     except ConfigError as error:
-        return None, judge_error(file, error)
+        # Without settings nothing else can be examined.
+        return None, replace(judge_error(file, error), state="failed")
     with _warnings() as said:
         try:
             check_start(settings)

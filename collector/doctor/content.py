@@ -11,7 +11,7 @@ from typing import Any, Final
 from collector.doctor.commands import Commands
 from collector.doctor.finding import Finding, failed, ok, skipped, warning
 from collector.doctor.processes import user_name
-from collector.errors import CollectorError, NoSuchDatabase
+from collector.errors import CollectorError, NoSuchDatabase, ReadError
 from collector.store.reader import Deadline, Reader, open_reader
 
 STEP: Final = "database"
@@ -56,12 +56,15 @@ def read_content(path: Path, deadline: Deadline) -> Content:
                 size_bytes=path.stat().st_size,
                 newest_id=newest,
                 indexed_id=reader.indexed_id(),
-                received=rows[0][0] if rows else None,
+                received=float(rows[0][0]) if rows else None,
                 ahead=furthest_ahead(rows),
             )
     except CollectorError as error:
         is_there, is_denied = _access(path)
         return Content(error=error, is_there=is_there, is_denied=is_denied)
+    except (OSError, TypeError, ValueError, OverflowError):
+        # Only somebody's own writing makes an id a text.
+        return Content(error=ReadError(f"{path}: does not hold what it should"))
 
 
 def _access(path: Path) -> tuple[bool, bool]:
@@ -111,7 +114,12 @@ def judge_content(path: Path, content: Content, commands: Commands) -> Finding:
     # Errors of the store say what to do behind the last semicolon.
     seen, _, advice = str(content.error).rpartition("; ")
     if not seen:
-        return failed(STEP, str(content.error))
+        return failed(
+            STEP,
+            str(content.error),
+            "name another one with --db, or stop the collector, move this one away "
+            "and start it again",
+        )
     return failed(STEP, seen, advice)
 
 

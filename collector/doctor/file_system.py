@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -59,7 +60,8 @@ def judge_mount(step: str, path: Path, mount: Mount | None) -> Finding:
         return failed(
             step,
             f"{seen}: read-only",
-            f"mount -o remount,rw {mount.point}   # or name another place with --db",
+            f"mount -o remount,rw {shlex.quote(mount.point)}",
+            "or name another place with --db",
         )
     if mount.kind in NETWORK_KINDS:
         return failed(

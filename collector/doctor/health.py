@@ -10,6 +10,9 @@ from collector.status import Status
 
 STEP: Final = "health"
 
+# A collector has a few, and whoever else answers may claim thousands.
+MOST_ADDRESSES: Final = 10
+
 # What keeps records out of the database, or loses them.
 SEVERE: Final = frozenset({"writer_stalled", "disk_full", "degraded", "shedding"})
 
@@ -38,7 +41,10 @@ def judge_status(database: Path | None, status: Status) -> Finding:
         )
     if status.is_well:
         stored = f"{status.stored_total:,} stored" if status.database else "no database"
-        return ok(STEP, f"ready, {status.received_total:,} received, {stored}")
+        where = ", ".join(status.addresses[:MOST_ADDRESSES])
+        return ok(
+            STEP, f"ready on {where}; {status.received_total:,} received, {stored}"
+        )
     if not status.problems:
         return warning(STEP, f"the collector is {status.state}", "ask again in a while")
     seen = "; ".join(problem.text for problem in status.problems)

@@ -26,7 +26,12 @@ def mount_of(path: Path) -> Mount | None:
         text = (PROC / "self" / "mountinfo").read_text(errors="surrogateescape")
     except OSError:
         return None
-    return find_mount(parse_mounts(text), path.resolve())
+    try:
+        whole = path.resolve()
+    except (OSError, RuntimeError):
+        # Links that lead in a circle.
+        whole = path.absolute()
+    return find_mount(parse_mounts(text), whole)
 
 
 def parse_mounts(text: str) -> list[Mount]:

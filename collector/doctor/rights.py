@@ -73,6 +73,12 @@ def look_at_rights(
             f"{error.filename}: user {user_name(os.geteuid())} may not look at it",
             f"run this as root, or as the collector's user: {commands.again}",
         )
+    except OSError as error:
+        return failed(
+            STEP,
+            f"{error.filename or database}: {error.strerror}",
+            "name another place with --db",
+        )
     return judge_rights(places, who)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from collector.addresses import (
     TcpAddress,
     UnixAddress,
     is_loopback,
-    parse_address,
 )
 from collector.config import Settings
 from collector.doctor.arrival import STEP as DELIVERY
@@ -34,15 +34,10 @@ def examine_service(
 ) -> Iterator[Finding]:
     """Yield what each step about the running collector finds."""
     status: Status | None = None
-    database = Path(settings.db).resolve() if settings.db else None
     if settings.http_address:
-        try:
-            status = order.ask_status(settings, order.timeout_seconds)
-        except CollectorError as error:
-            yield judge_no_status(str(error))
-        else:
-            now = status
-            yield found(HEALTH, lambda: judge_status(database, now))
+        asked: list[Status] = []
+        yield found(HEALTH, lambda: _health(order, settings, asked))
+        status = asked[0] if asked else None
     else:
         yield skipped(
             HEALTH,
@@ -64,12 +59,19 @@ def examine_service(
     yield found(DELIVERY, lambda: _delivery(order, settings, reached))
 
 
+def _health(order: Order, settings: Settings, asked: list[Status]) -> Finding:
+    try:
+        status = order.ask_status(settings, order.timeout_seconds)
+    except CollectorError as error:
+        return judge_no_status(str(error))
+    asked.append(status)
+    return judge_status(Path(settings.db).resolve() if settings.db else None, status)
+
+
 def _targets(order: Order, settings: Settings, status: Status | None) -> list[Target]:
-    listeners = settings.listeners()
-    addresses = [listener.address for listener in listeners]
-    if status is not None and status.addresses:
-        # With port 0, and with sockets of systemd, only the collector knows.
-        addresses = [parse_address(text) for text in status.addresses]
+    addresses = settings.addresses()
+    if status is not None:
+        addresses = [picked(address, status.addresses) for address in addresses]
     if order.to is not None:
         addresses = [order.to]
     return [
@@ -82,6 +84,20 @@ def _targets(order: Order, settings: Settings, status: Status | None) -> list[Ta
         )
         for address in addresses
     ]
+
+
+def picked(address: Address, told: Sequence[str]) -> Address:
+    """Return an address with the port that was picked for it, if it has none.
+
+    Nothing else is taken from what answers over HTTP: it may be anybody.
+    """
+    if not isinstance(address, TcpAddress) or address.port:
+        return address
+    for text in told:
+        host, _, port = text.rpartition(":")
+        if host.strip("[]") == address.host and re.fullmatch(r"[0-9]{1,5}", port):
+            return TcpAddress(address.host, int(port))
+    return address
 
 
 def _rules(settings: Settings, address: Address) -> ListenerSettings | None:

@@ -80,6 +80,8 @@ def _spool(spool: Path, *, runs: bool) -> Finding:
         return judge_spool(spool, look_at_spool(spool), runs=runs)
     except PermissionError:
         return skipped(SPOOL, f"this user may not look into {spool}")
+    except OSError as error:
+        return skipped(SPOOL, f"{spool}: {error.strerror}")
 
 
 def read_clock(order: Order, database: Path | None, content: Content) -> ClockReading:

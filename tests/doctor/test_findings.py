@@ -26,6 +26,7 @@ from collector.doctor.mounts import Mount
 from collector.doctor.processes import Process, this_user
 from collector.doctor.replies import judge_conversation
 from collector.doctor.rights import Place, judge_rights, look_at_rights
+from collector.doctor.serving import picked
 from collector.doctor.waiting import Spooled, judge_spool, look_at_spool
 from collector.errors import ConfigError, NoSuchDatabase, ReadError
 from collector.status import Problem, Status
@@ -297,6 +298,16 @@ def test_health():
     assert len(judge_status(DATABASE, full).advice) == 2
     assert judge_status(Path("/other"), well).state == "failed"
     assert judge_no_status("http://x: no; is it on?").advice == ("is it on?",)
+
+
+def test_ports_that_were_picked():
+    """Only the port that the system has picked is taken from the answer."""
+    told = ["unix:/run/other.sock", "10.0.0.1:7", "127.0.0.1:99", "[::1]:98", "::1:x"]
+    assert picked(TcpAddress("127.0.0.1", 0), told) == TcpAddress("127.0.0.1", 99)
+    assert picked(TcpAddress("::1", 0), told) == TcpAddress("::1", 98)
+    assert picked(TcpAddress("127.0.0.1", 5), told) == TcpAddress("127.0.0.1", 5)
+    assert picked(TcpAddress("0.0.0.0", 0), told) == TcpAddress("0.0.0.0", 0)
+    assert picked(UnixAddress("/a"), told) == UnixAddress("/a")
 
 
 def test_settings():
