@@ -101,7 +101,7 @@ def judge_room(step: str, room: Room, spool_bytes: int) -> Finding:
     free = f"{room.free_bytes // _MEBIBYTE:,} MiB free"
     advice = (
         "make room on it, or move the database (stop the collector first)",
-        "logcollector db --help   # what removes old records",
+        "logcollector db prune --help   # or, for always, [retention] in the settings",
     )
     if room.free_bytes < FREE_BYTES:
         return failed(step, f"{free}: the disk is full", *advice)

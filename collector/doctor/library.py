@@ -35,7 +35,8 @@ def judge_library(version: Version, *, has_trigrams: bool) -> Finding:
         )
         advice.append(
             "the collector alone is one connection, and readers don't count; write "
-            "with nothing else while it runs, and stop it for `logcollector db reindex`"
+            "with nothing else while it runs, and stop it for reindex and prune of "
+            "`logcollector db`"
         )
         advice.append(
             "SQLite 3.51.3 or newer (or 3.50.7, 3.44.6) has it repaired; a "
