@@ -64,7 +64,6 @@ class PruneRun:
         return connection is self._connection
 
     def _run(self) -> Iterator[str]:
-        register_folding(self._connection)
         yield from self._by_age()
         yield from self._by_size()
         yield from self._index()
@@ -105,6 +104,7 @@ class PruneRun:
 
     def _index(self) -> Iterator[str]:
         if self.removed:
+            register_folding(self._connection)
             seal_sparse_part(self._connection)
             while compact_some(self._connection):
                 yield "index"
