@@ -137,8 +137,14 @@ def timeline_of(reader: Reader, node: Node, length: int = HISTORY_LENGTH) -> Tim
     return Timeline(start, seconds, length)
 
 
-def example_of(row: LogRow) -> Traceback | None:
-    """Return the traceback of a record."""
+def example_text(row: LogRow) -> str:
+    """Return the text that a record's traceback stands in."""
+    if row.exc_text is not None and exception_in(row.exc_text) is not None:
+        return row.exc_text
+    return row.message
+
+
+def _traceback_of(row: LogRow) -> Traceback | None:
     return (None if row.exc_text is None else exception_in(row.exc_text)) or (
         traceback_in(row.message)
     )
@@ -286,7 +292,7 @@ def _with_examples(reader: Reader, groups: list[ErrorGroup]) -> list[ErrorGroup]
     told: list[ErrorGroup] = []
     for ids in parts(reader, list(by_id)):
         for row in fetch(reader, ids):
-            traceback = example_of(row)
+            traceback = _traceback_of(row)
             if traceback is None:
                 continue
             group = by_id[row.id]
