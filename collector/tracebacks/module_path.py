@@ -26,7 +26,8 @@ _PLACES: Final = frozenset(
     )
 )
 _VERSION: Final = re.compile(
-    r"v?\d[\d_]*|[a-z_]{0,20}\d{3}.{0,200}|(?=.{0,40}\d)[0-9a-f]{7,40}|tmp.*", re.DOTALL
+    r"v?\d[\d_]*|.*_\d+|[a-z_]{0,20}\d{3}.{0,200}|(?=.{0,40}\d)[0-9a-f]{7,40}|tmp.*",
+    re.DOTALL,
 )
 _SEPARATORS: Final = re.compile(r"[/\\]+")
 _NUMBERS: Final = re.compile(r"[0-9a-f]*\d[0-9a-f]*")

@@ -125,8 +125,10 @@ class _Parser:
         self._phase: Phase = "outside"
         # What the next exception is to the ones before.
         self._link: Link | None = None
-        # What stood before the line that said so.
+        # What stood before the line that said so, and that line and what follows
+        # it: a message may have the same words in it.
         self._margin = ""
+        self._held: list[str] = []
         # Columns of the rules that the open groups have drawn.
         self._columns: list[int] = []
         # The first line that may be an exception's, before anything else.
@@ -177,11 +179,12 @@ class _Parser:
         if frame := _frame(rest):
             self._block.add_frame(frame)
             return True
+        if self._exception(rest):
+            # Its message may be another traceback.
+            return not _is_header(rest)
         if _is_header(rest) or _link(rest) or _RULE.search(rest):
             return False
-        if rest[0].isspace():
-            return True
-        if not self._exception(rest):
+        if not rest[0].isspace():
             self._block.add_line(rest)
             self._phase = "message"
         return True
@@ -212,6 +215,7 @@ class _Parser:
             self._take_preamble()
             if self._blocks:
                 self._link, self._margin = link
+                self._held = [line]
                 self._phase = "linked"
             return True
         return False
@@ -254,12 +258,14 @@ class _Parser:
         else:
             self._columns.append(column)
             self._link, self._margin = "member", line[:column]
+            self._held = []
             self._phase = "member"
         return True
 
     def _line_without_header(self, line: str) -> None:
         """Take a line where an exception is expected."""
         text = _inside(line, self._margin).strip(_MARGIN)
+        self._held.append(line)
         if not text:
             return
         if found := type_and_message(text):
@@ -267,10 +273,10 @@ class _Parser:
         elif self._link == "member":
             self._phase = "outside"
         else:
-            # It was only the message that spoke of other exceptions.
             self._link = None
             self._phase = "message"
-            self._block.add_line(text)
+            for held in self._held:
+                self._block.add_line(_inside(held, self._block.margin))
 
     def _line_before(self, line: str) -> None:
         """Take a line where nothing has begun yet."""

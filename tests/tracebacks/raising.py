@@ -1,6 +1,5 @@
 """Programs that raise, and what the standard library says of it."""
 
-import sys
 import traceback
 import types
 
@@ -12,7 +11,8 @@ def caught(function, *arguments):
     try:
         function(*arguments)
     except BaseException as error:
-        return error
+        # Without this very frame.
+        return error.with_traceback(error.__traceback__.tb_next)
     raise AssertionError("nothing was raised")
 
 
@@ -44,8 +44,7 @@ def frames_of(error):
 
 def type_of(error):
     """Return how the standard library writes an exception's type."""
-    [line] = traceback.format_exception_only(type(error), None)
-    return line.strip().removesuffix(": None")
-
-
-PYTHON = sys.version_info
+    kind = type(error)
+    if kind.__module__ in ("__main__", "builtins"):
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
