@@ -30,7 +30,8 @@ from collector.store.search import (
     parts,
     time_span,
 )
-from collector.tracebacks.fingerprint import fingerprint, last_frame
+from collector.tracebacks.fingerprint import last_frame
+from collector.tracebacks.fingerprints import Fingerprints
 from collector.tracebacks.foreign import exception_in
 from collector.tracebacks.parser import HEADER, traceback_in
 from collector.tracebacks.raised import Frame, Traceback
@@ -43,8 +44,8 @@ MOST_HOSTS: Final = 100_000
 STEP_IDS: Final = 100_000
 
 # Texts whose fingerprints are remembered; longer ones are not.
-MAX_KNOWN_CHARS: Final = 16_000_000
-MAX_KNOWN_TEXT_CHARS: Final = 64_000
+MAX_KNOWN_BYTES: Final = 16_000_000
+MAX_KNOWN_TEXT_BYTES: Final = 64_000
 
 # Buckets of a history, unless another timeline is given.
 HISTORY_LENGTH: Final = 24
@@ -211,25 +212,26 @@ class _Found:
         group.hosts[host] = group.hosts.get(host, 0) + new.number
 
 
-class _Fingerprints:
+class _Known:
     """Tells the fingerprint of a text, and remembers it."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
+        self._fingerprints = Fingerprints()
         self._known: dict[bytes, str | None] = {}
-        self._chars = 0
+        self._bytes = 0
 
     def of_exception(self, raw: object) -> str | None:
         """Return the fingerprint of an `exc_text`, None where nothing is raised."""
-        # The same text may be known as a message without a traceback.
-        return self._of(raw, b"e", exception_in)
+        # The same text may be known as a message.
+        return self._of(raw, b"e", self._fingerprints.of_exception)
 
     def of_message(self, raw: object) -> str | None:
         """Return the fingerprint of the traceback in a message, None without one."""
-        return self._of(raw, b"m", traceback_in)
+        return self._of(raw, b"m", self._fingerprints.of_message)
 
     def _of(
-        self, raw: object, kind: bytes, read: Callable[[str], Traceback | None]
+        self, raw: object, kind: bytes, tell: Callable[[str], str | None]
     ) -> str | None:
         if not isinstance(raw, bytes):
             return None
@@ -238,13 +240,12 @@ class _Fingerprints:
             return self._known[key]
         # SQLite's own checks are many rows apart.
         self._deadline.check()
-        traceback = read(raw.decode("utf-8", "replace"))
-        told = None if traceback is None else fingerprint(traceback)
-        if len(raw) <= MAX_KNOWN_TEXT_CHARS:
-            self._chars += len(raw)
-            if self._chars > MAX_KNOWN_CHARS:
+        told = tell(raw.decode("utf-8", "replace"))
+        if len(raw) <= MAX_KNOWN_TEXT_BYTES:
+            self._bytes += len(raw)
+            if self._bytes > MAX_KNOWN_BYTES:
                 self._known.clear()
-                self._chars = len(raw)
+                self._bytes = len(raw)
             self._known[key] = told
         return told
 
@@ -253,11 +254,11 @@ def _counts(
     reader: Reader, node: Node, timeline: Timeline, progress: Progress | None
 ) -> Iterator[_Counted]:
     """Yield what is counted of the records that match, the newest parts first."""
-    fingerprints = _Fingerprints(reader.deadline)
+    known = _Known(reader.deadline)
     reader.register(
         [
-            Function("error_of_exception", 1, fingerprints.of_exception),
-            Function("error_of_message", 1, fingerprints.of_message),
+            Function("error_of_exception", 1, known.of_exception),
+            Function("error_of_message", 1, known.of_message),
         ]
     )
     search = Search(reader, every(node, MAY_BE_ERRORS), progress=progress)
@@ -273,14 +274,15 @@ def _counts(
             "count(*) AS number, min(r.created) AS first, max(r.created) AS last, "
             f"min(r.id) AS first_id, max(r.id) AS last_id {matched} GROUP BY 1, 2, 3"
             ") AS g JOIN origins AS o ON o.id = g.origin_id "
-            "WHERE g.error IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 8 DESC"
+            "GROUP BY 1, 2, 3 ORDER BY 8 DESC"
         )
 
     for part in search.slices(newest_first=True):
         for high in range(part.high, part.low - 1, -STEP_IDS):
             low = max(part.low, high - STEP_IDS + 1)
             rows = search.select(replace(part, low=low, high=high), statement)
-            yield from map(_Counted._make, rows)
+            # In SQL this would call the functions twice.
+            yield from (_Counted._make(row) for row in rows if row[0] is not None)
 
 
 def _with_examples(reader: Reader, groups: list[ErrorGroup]) -> list[ErrorGroup]:

@@ -15,6 +15,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 from collector.tracebacks.module_path import module_path
@@ -22,6 +24,9 @@ from collector.tracebacks.raised import Frame, Raised, Traceback
 
 # Bytes, two letters each: among 10,000 groups two are alike once in 5 million.
 ID_BYTES: Final = 6
+
+# In which function such an error is raised is chance.
+RECURSION: Final = "RecursionError"
 
 # What is not known to be an exception is told by its first words.
 _MAX_WORDS_CHARS: Final = 200
@@ -33,35 +38,47 @@ _DIGITS: Final = re.compile(r"\d+")
 def fingerprint(traceback: Traceback) -> str:
     """Return a traceback's fingerprint, in hexadecimal digits."""
     chain: list[str] = []
-    others: set[str] = set()
+    others: list[str] = []
     for raised in traceback.raised:
-        told = _told(raised)
-        if raised.depth or raised.link == "quoted":
-            others.add(told)
-        elif not chain or chain[-1] != told:
-            chain.append(told)
-    whole = "\0\0\0".join(("\0\0".join(chain), *sorted(others)))
-    digest = hashlib.blake2b(
+        outer = not raised.depth and raised.link != "quoted"
+        (chain if outer else others).append(_told(raised))
+    return digest(chain, others)
+
+
+def digest(chain: Sequence[str], others: Sequence[str] = ()) -> str:
+    """Return the fingerprint of what is told of exceptions."""
+    different = [told for told, _ in groupby(chain)]
+    whole = "\0\0\0".join(("\0\0".join(different), *sorted(set(others))))
+    return hashlib.blake2b(
         whole.encode("utf-8", "backslashreplace"), digest_size=ID_BYTES
-    )
-    return digest.hexdigest()
+    ).hexdigest()
 
 
 def _told(raised: Raised) -> str:
     """Return what tells one exception from others."""
-    name = raised.type.rpartition(".")[2]
+    name = own_name(raised.type)
+    if not name and not raised.frames:
+        return _DIGITS.sub("#", raised.message[:_MAX_WORDS_CHARS].partition("\n")[0])
+    return f"{name}\0{told_of_stack(name, raised.frames)}"
+
+
+def own_name(type_name: str) -> str:
+    """Return a type's name without its module, which is another one in a script."""
+    return type_name.rpartition(".")[2]
+
+
+def told_of_stack(name: str, frames: Sequence[Frame]) -> str:
+    """Return what a stack tells of an exception of that name."""
     steps = [
         f"{module_path(frame.file)}\0{frame.function}"
-        for frame in raised.frames
+        for frame in frames
         if frame.function not in _INLINED
     ]
-    if not steps and not name:
-        return _DIGITS.sub("#", raised.message[:_MAX_WORDS_CHARS].partition("\n")[0])
-    if name == "RecursionError":
+    if name == RECURSION:
         steps = _recurring(steps)
     elif steps:
         steps = [*dict.fromkeys(steps), steps[-1]]
-    return "\0".join((name, *steps))
+    return "\0".join(steps)
 
 
 def _recurring(steps: list[str]) -> list[str]:

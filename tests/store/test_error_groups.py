@@ -11,6 +11,7 @@ from collector.query.tree import Comparison, Everything, Not, Since, Text
 from collector.store import error_groups as module
 from collector.store.error_groups import Timeline, error_groups
 from collector.store.reader import Deadline, open_reader
+from collector.tracebacks.fingerprints import Fingerprints
 
 START = 1_700_000_000.0
 
@@ -204,23 +205,26 @@ def test_hosts_are_bounded(store, monkeypatch):
 
 def test_what_is_remembered_is_bounded(store, monkeypatch):
     """Forgetting fingerprints changes nothing."""
-    monkeypatch.setattr(module, "MAX_KNOWN_CHARS", 500)
+    monkeypatch.setattr(module, "MAX_KNOWN_BYTES", 500)
     path = store(*({"exc_text": traceback_of(f"f{n % 4}")} for n in range(20)))
 
     assert [g.count for g in groups(path)] == [5, 5, 5, 5]
 
 
 def test_equal_texts_are_read_once(store, monkeypatch):
-    """A thousand equal tracebacks are parsed like one, and the example again."""
-    parsed = []
-    real = module.exception_in
-    monkeypatch.setattr(
-        module, "exception_in", lambda text: parsed.append(text) or real(text)
-    )
+    """A thousand equal tracebacks take as long as one."""
+    read = []
+
+    class Counting(Fingerprints):
+        def of_exception(self, text):
+            read.append(text)
+            return super().of_exception(text)
+
+    monkeypatch.setattr(module, "Fingerprints", Counting)
     path = store(*({"exc_text": traceback_of("f")} for _ in range(1000)))
 
     assert [g.count for g in groups(path)] == [1000]
-    assert len(parsed) == 2
+    assert len(read) == 1
 
 
 def test_odd_texts_do_no_harm(store):
