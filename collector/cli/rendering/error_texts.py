@@ -5,7 +5,7 @@ What they say of an error comes from the network, and is made safe to print.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Final
 
@@ -20,6 +20,8 @@ from collector.store.error_groups import ErrorGroup, Timeline
 NAMED_HOSTS: Final = 3
 
 _GAP: Final = "  "
+# What an error gets before columns are left out for it, and at least.
+_ERROR_ROOM: Final = 50
 _LEAST_ERROR: Final = 24
 
 
@@ -53,19 +55,27 @@ class ErrorTexts:
         return _text(lines)
 
     def table(self, groups: Sequence[ErrorGroup], timeline: Timeline) -> str:
-        """Return a line for each group, and what the histories are of."""
-        columns = [
-            _column("id", [group.id for group in groups]),
-            _right(["count", *(f"{group.count:,}" for group in groups)]),
-            _column("history", [self._history(group) for group in groups]),
-            _column("first", [self._times.seconds(group.first) for group in groups]),
-            _column("last", [self._times.seconds(group.last) for group in groups]),
-            _column("hosts", [hosts_text(group) for group in groups]),
-        ]
-        used = sum(display_width(column[0]) + len(_GAP) for column in columns)
-        room = max(_LEAST_ERROR, self._width - used)
+        """Return a line for each group, and what the histories are of.
+
+        Where the width is small, some columns are left out for the error.
+        """
+        times = self._times.seconds
+        columns = {
+            "id": _column("id", [group.id for group in groups]),
+            "count": _right(["count", *(f"{group.count:,}" for group in groups)]),
+            "history": _column("history", [self._history(group) for group in groups]),
+            "first": _column("first", [times(group.first) for group in groups]),
+            "last": _column("last", [times(group.last) for group in groups]),
+            "hosts": _column("hosts", [hosts_text(group) for group in groups]),
+        }
+        for spare in ("first", "hosts", "history", "last"):
+            if self._room_beside(columns) < _ERROR_ROOM:
+                del columns[spare]
+        room = self._room_beside(columns)
         errors = ["error", *(self._short(error_text(group), room) for group in groups)]
-        lines = [_GAP.join(cells) for cells in zip(*columns, errors, strict=True)]
+        lines = [
+            _GAP.join(cells) for cells in zip(*columns.values(), errors, strict=True)
+        ]
         lines[0] = self._bold.paint(lines[0])
         lines.append(self._dim.paint(self._legend(timeline)))
         return _text(lines)
@@ -90,8 +100,14 @@ class ErrorTexts:
 
     def _error(self, group: ErrorGroup, room: int) -> str:
         text = self._short(error_text(group), room)
-        name, colon, message = text.partition(": ")
-        return f"{self._red.paint(name)}{colon}{message}"
+        name = one_line(group.type)
+        if not text.startswith(name):
+            return text
+        return self._red.paint(name) + text.removeprefix(name)
+
+    def _room_beside(self, columns: Mapping[str, list[str]]) -> int:
+        used = sum(display_width(cells[0]) + len(_GAP) for cells in columns.values())
+        return self._width - used
 
     def _seen(self, group: ErrorGroup) -> str:
         first, last = map(self._times.seconds, (group.first, group.last))
