@@ -22,8 +22,8 @@ from collector.tracebacks.raised import Frame, Raised, Traceback
 NO_EXCEPTION: Final = "NoneType: None"
 
 _AT: Final = re.compile(r"\s{1,40}at (.{1,1000})")
-_NUMBERS: Final = re.compile(r":(\d{1,10})\b")
-_UNCAUGHT: Final = re.compile(r'(?:Uncaught |Exception in thread "[^"]{0,200}" )')
+_NUMBERS: Final = re.compile(r":(?:line )?(\d{1,10})\b")
+_UNCAUGHT: Final = re.compile(r'\A(?:Uncaught |Exception in thread "[^"]{0,200}" )')
 
 
 def exception_in(text: str) -> Traceback | None:
@@ -45,8 +45,7 @@ def _foreign(text: str) -> Traceback:
                 frames.append(_frame(found[1]))
         elif not frames:
             message.append(line)
-    whole = "\n".join(message).strip()
-    whole = whole[(_UNCAUGHT.match(whole) or re.match("", whole)).end() :]  # type: ignore[union-attr]
+    whole = _UNCAUGHT.sub("", "\n".join(message).strip(), count=1)
     first, newline, more = whole.partition("\n")
     name, begin = type_and_message(first) or ("", first)
     raised = Raised(name, (begin + newline + more)[:MAX_MESSAGE_CHARS], tuple(frames))

@@ -420,6 +420,12 @@ JAVASCRIPT = """Uncaught TypeError: x is not a function
             "x is not a function",
             ["load (/srv/shop/db.js)", "/srv/shop/main.js"],
         ),
+        (
+            "System.IO.IOException: gone\n   at Shop.Db.Load() in C:\\Db.cs:line 12",
+            "System.IO.IOException",
+            "gone",
+            ["Shop.Db.Load() in C:\\Db.cs"],
+        ),
         ("ValueError: alone", "ValueError", "alone", []),
         ("panic: all is lost\ngoroutine 1", "panic", "all is lost\ngoroutine 1", []),
         ("it broke at 12:03", "", "it broke at 12:03", []),

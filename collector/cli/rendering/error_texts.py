@@ -21,7 +21,7 @@ NAMED_HOSTS: Final = 3
 
 _GAP: Final = "  "
 # What an error gets before columns are left out for it, and at least.
-_ERROR_ROOM: Final = 50
+_ERROR_ROOM: Final = 30
 _LEAST_ERROR: Final = 24
 
 
@@ -68,7 +68,7 @@ class ErrorTexts:
             "last": _column("last", [times(group.last) for group in groups]),
             "hosts": _column("hosts", [hosts_text(group) for group in groups]),
         }
-        for spare in ("first", "hosts", "history", "last"):
+        for spare in ("first", "hosts", "last", "history"):
             if self._room_beside(columns) < _ERROR_ROOM:
                 del columns[spare]
         room = self._room_beside(columns)
