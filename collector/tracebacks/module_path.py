@@ -30,22 +30,29 @@ _VERSION: Final = re.compile(
     re.DOTALL,
 )
 _SEPARATORS: Final = re.compile(r"[/\\]+")
-_NUMBERS: Final = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
+_HEXADECIMAL: Final = re.compile(r"[0-9a-f]+")
 
 
 def module_path(file: str) -> str:
     """Return the end of a path that tells a module, with slashes between."""
     if file.startswith("<"):
         # <string>, <frozen runpy>, and <ipython-input-3-5d1f...>.
-        return _NUMBERS.sub("#", file)
+        return _without_numbers(file)
     *folders, name = _SEPARATORS.split(file)
     if not name.split(".")[0].isidentifier():
         # A notebook's cell, which has a new name each time.
-        name = _NUMBERS.sub("#", name)
+        name = _without_numbers(name)
     home = len(folders) > 1 and folders[-2].lower() in ("home", "users")
     if folders and not home and _is_package(folders[-1]):
         return f"{folders[-1]}/{name}"
     return name
+
+
+def _without_numbers(name: str) -> str:
+    # One pattern for both would take the square of a name's length.
+    return _HEXADECIMAL.sub(
+        lambda found: "#" if any(map(str.isdigit, found[0])) else found[0], name
+    )
 
 
 def _is_package(folder: str) -> bool:

@@ -52,21 +52,15 @@ Phase: TypeAlias = Literal["outside", "begun", "frames", "message", "linked", "m
 
 def traceback_in(text: str) -> Traceback | None:
     """Return the traceback that stands somewhere in a text, None without one."""
-    if HEADER not in text:
-        return None
-    return _read(text)
-
-
-def _read(text: str) -> Traceback | None:
-    parser = _Parser()
-    for line in lines_of(text):
-        parser.feed(line)
-    return parser.result()
+    return cut_off_in(text) if HEADER in text else None
 
 
 def cut_off_in(text: str) -> Traceback | None:
     """Return the same where a traceback may have lost its first lines."""
-    return _read(text)
+    parser = _Parser()
+    for line in lines_of(text):
+        parser.feed(line)
+    return parser.result()
 
 
 def lines_of(text: str) -> Iterator[str]:
@@ -225,6 +219,9 @@ class _Parser:
         # The end of all groups is drawn once.
         while self._columns and prefix[self._columns[-1] :][:1] != "|":
             self._columns.pop()
+        if self._blocks and not self._block.has_anything():
+            # A header with nothing below it was only words.
+            self._link = self._blocks.pop().link
         link = self._link or ("quoted" if self._blocks else "first")
         self._link = None
         self._block = _Block(link, len(self._columns), prefix)
@@ -271,6 +268,8 @@ class _Parser:
         if found := type_and_message(text):
             self._bare(line[: line.rindex(text)], found)
         elif self._link == "member":
+            # It says how many members are not shown.
+            self._link = None
             self._phase = "outside"
         else:
             self._link = None

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tracebacks.programs import CHAIN, GROUP, MARGINS, PIECES, PROGRAMS
 from tracebacks.raising import caught, frames_of, program, raised_by, text_of, type_of
 
+from collector.tracebacks.fingerprint import fingerprint
+from collector.tracebacks.fingerprints import Fingerprints
 from collector.tracebacks.foreign import exception_in
 from collector.tracebacks.parser import HEADER, MAX_CHARS, traceback_in
 
@@ -191,6 +193,16 @@ def test_a_traceback_of_another_process():
     assert found.main.message == ""
 
 
+@pytest.mark.parametrize(
+    "before", [f'the words "{HEADER}\n', f"{HEADER}\nno, wait\n", f"{HEADER}\n\n"]
+)
+def test_a_header_alone_is_no_exception(before):
+    """What follows it is read as if it were not there."""
+    text = raised_by(CHAIN)
+
+    assert shown(traceback_in(before + text).raised) == shown(traceback_in(text).raised)
+
+
 def test_windows_paths():
     """Backslashes, blanks and quotes are part of a path."""
     text = (
@@ -365,13 +377,15 @@ HOSTILE = {
     "escapes": "\x1b[" + "1;" * 500_000 + HEADER,
     "quotes": 'Exception in thread "' * 50_000,
     "bars": HEADER + "\n" + "| " * 500_000 + '\n  File "x", line 1, in y',
+    "hexadecimal": HEADER + f'\n  File "<{"a" * 8000}", line 1, in y' * 32,
+    "folders": HEADER + f'\n  File "{"_1" * 4000}/x", line 1, in y' * 32,
     "margins": HEADER + "".join(f"\n{' ' * (n % 900)}x" for n in range(3000)),
 }
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_texts_take_no_long_time(text):
-    """Reading takes a time in proportion to a text, and holds little of it."""
+    """Reading takes a time in proportion to a text, and keeps little of it."""
     before = time.process_time()
     for read in (traceback_in, exception_in):
         found = read(text)
@@ -379,6 +393,8 @@ def test_hostile_texts_take_no_long_time(text):
             assert len(found.raised) <= 64
             assert sum(len(r.message) for r in found.raised) < MAX_CHARS
             assert max(len(r.frames) for r in found.raised) <= 2_000
+            assert len(fingerprint(found)) == 12
+    Fingerprints().of_exception(text)
 
     # Where it takes the square of that, it is minutes.
     assert time.process_time() - before < 3
