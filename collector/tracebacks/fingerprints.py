@@ -20,9 +20,9 @@ from collector.tracebacks.fingerprint import (
     told_of_stack,
 )
 from collector.tracebacks.foreign import exception_in
+from collector.tracebacks.lines import MAX_CHARS
 from collector.tracebacks.parser import (
     HEADER,
-    MAX_CHARS,
     MAX_RAISED,
     traceback_in,
 )

@@ -10,11 +10,11 @@ import re
 from typing import Final
 
 from collector.tracebacks.exception_line import type_and_message
+from collector.tracebacks.lines import lines_of
 from collector.tracebacks.parser import (
     MAX_FRAMES,
     MAX_MESSAGE_CHARS,
     cut_off_in,
-    lines_of,
 )
 from collector.tracebacks.raised import Frame, Raised, Traceback
 

@@ -14,18 +14,15 @@ length, and never fails.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from collector.tracebacks.exception_line import type_and_message
+from collector.tracebacks.lines import lines_of
 from collector.tracebacks.raised import Frame, Link, Raised, Traceback
 
 HEADER: Final = "Traceback (most recent call last):"
 
-# Of longer texts the beginning and the end are read.
-MAX_CHARS: Final = 262_144
-MAX_LINE_CHARS: Final = 8_192
 MAX_RAISED: Final = 64
 MAX_FRAMES: Final = 2_000
 MAX_MESSAGE_CHARS: Final = 2_000
@@ -45,7 +42,6 @@ _FRAME_START: Final = re.compile(r'(?:  |> )File "')
 _FRAME: Final = re.compile(r'(?:  |> )File "(.*)", line (\w{1,10})(?:, in (.*))?')
 _RULE: Final = re.compile(r"\+-{16} (?:\d{1,6}|\.\.\.) -{16}\Z")
 _END_RULE: Final = re.compile(r"\+-{36}\Z")
-_COLORS: Final = re.compile(r"\x1b\[[0-9;]{0,20}m")
 
 Phase: TypeAlias = Literal["outside", "begun", "frames", "message", "linked", "member"]
 
@@ -61,17 +57,6 @@ def cut_off_in(text: str) -> Traceback | None:
     for line in lines_of(text):
         parser.feed(line)
     return parser.result()
-
-
-def lines_of(text: str) -> Iterator[str]:
-    """Yield the lines of a text that are read, without colours."""
-    if len(text) > MAX_CHARS:
-        half = MAX_CHARS // 2
-        text = f"{text[:half]}\n{text[-half:]}"
-    if "\x1b" in text:
-        text = _COLORS.sub("", text)
-    for line in text.split("\n"):
-        yield line[:MAX_LINE_CHARS].rstrip("\r")
 
 
 @dataclass(slots=True)

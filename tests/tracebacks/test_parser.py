@@ -16,7 +16,8 @@ from tracebacks.raising import caught, frames_of, program, raised_by, text_of, t
 from collector.tracebacks.fingerprint import fingerprint
 from collector.tracebacks.fingerprints import Fingerprints
 from collector.tracebacks.foreign import exception_in
-from collector.tracebacks.parser import HEADER, MAX_CHARS, traceback_in
+from collector.tracebacks.lines import MAX_CHARS
+from collector.tracebacks.parser import HEADER, traceback_in
 
 
 def shown(raised):
