@@ -31,8 +31,9 @@ ALLOWED = {
     "storable": set(),
     "record": {"errors", "storable"},
     "query": {"amounts", "errors"},
+    "tracebacks": set(),
     "emit": {"record", "formats", "errors"},
-    "store": {"record", "query", "errors"},
+    "store": {"record", "query", "tracebacks", "errors"},
     "intake": {
         "wire",
         "record",

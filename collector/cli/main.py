@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "query": ("collector.cli.query", "Find records: by words, fields, times."),
     "tail": ("collector.cli.tail", "Show the newest records, and follow them."),
     "stats": ("collector.cli.stats", "Count records: a histogram, tables."),
+    "errors": ("collector.cli.errors", "Group errors by their cause."),
     "status": ("collector.cli.status", "See how a running daemon does."),
     "doctor": ("collector.cli.doctor", "Find what keeps records from arriving."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),

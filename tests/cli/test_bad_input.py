@@ -13,14 +13,15 @@ from collector.store.schema import SCHEMA_VERSION
 MEGABYTE = 1_000_000
 
 
-@pytest.fixture(params=["query", "tail", "stats"])
+@pytest.fixture(params=["query", "tail", "stats", "errors"])
 def command(request):
     """Each command that takes a query."""
     return request.param
 
 
 @pytest.fixture(
-    params=[("query",), ("tail",), ("stats",), ("db", "reindex")], ids=" ".join
+    params=[("query",), ("tail",), ("stats",), ("errors",), ("db", "reindex")],
+    ids=" ".join,
 )
 def reading(request):
     """Each command that reads a database."""

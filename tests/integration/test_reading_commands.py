@@ -26,7 +26,14 @@ CREATED = 1_700_000_000.0
 @pytest.mark.parametrize("records", [3, 3000])
 @pytest.mark.parametrize(
     "command",
-    ["query -n 0", "query -n 0 -o json", "tail -n 5000", "stats", "stats --by logger"],
+    [
+        "query -n 0",
+        "query -n 0 -o json",
+        "tail -n 5000",
+        "stats",
+        "errors",
+        "stats --by logger",
+    ],
 )
 def test_broken_pipes(stored: Callable[..., Path], command: str, records: int) -> None:
     """A reader that takes little, or nothing, is no reason to say anything."""
@@ -233,6 +240,7 @@ print(*sorted(sys.modules), sep="\\n", file=sys.stderr)
         (["tail", "--level", "info"], {"lark", "rich", "asyncio", "aiosqlite"}),
         (["query", "hello"], {"rich", "asyncio", "aiosqlite"}),
         (["stats"], {"lark", "rich", "asyncio", "aiosqlite"}),
+        (["errors"], {"lark", "rich", "asyncio", "aiosqlite"}),
     ],
     ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
