@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "tail": ("collector.cli.tail", "Show the newest records, and follow them."),
     "stats": ("collector.cli.stats", "Count records: a histogram, tables."),
     "errors": ("collector.cli.errors", "Group errors by their cause."),
+    "loggers": ("collector.cli.loggers", "Draw the tree of loggers, with counts."),
+    "processes": ("collector.cli.processes", "List each run of a process."),
     "status": ("collector.cli.status", "See how a running daemon does."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),
     "demo": ("collector.cli.demo", "See it work: a server, a client, the rows."),
