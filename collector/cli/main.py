@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "errors": ("collector.cli.errors", "Group errors by their cause."),
     "loggers": ("collector.cli.loggers", "Draw the tree of loggers, with counts."),
     "processes": ("collector.cli.processes", "List each run of a process."),
+    "new": ("collector.cli.new", "Tell what is new since a time, or changed."),
     "status": ("collector.cli.status", "See how a running daemon does."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),
     "demo": ("collector.cli.demo", "See it work: a server, a client, the rows."),

@@ -23,15 +23,14 @@ from collector.cli.stats import NO_RECORDS, draws_unicode, written
 from collector.store.processes import (
     Run,
     State,
-    Words,
     now_of,
     process_runs,
     received_times,
     states,
-    words,
 )
 from collector.store.reader import Deadline, Reader, open_reader
 from collector.store.stats import created_times
+from collector.store.words import Words, words
 
 SILENT_SECONDS: Final = 600.0
 MOST_ROWS: Final = 50

@@ -216,26 +216,3 @@ def now_of(reader: Reader, node: Node, heard: Mapping[int, float]) -> float:
     newest = max([*heard.values(), *(received for (received,) in rows)], default=0.0)
     _, until = time_bounds(node)
     return newest if until is None else min(newest, until)
-
-
-class Words(NamedTuple):
-    """A record's level, logger and message, which may have been cut."""
-
-    level: str
-    levelno: int
-    logger: str
-    message: str
-
-
-# Characters of a message that are told.
-MOST_CHARS: Final = 500
-
-
-def words(reader: Reader, ids: Iterable[int]) -> dict[int, Words]:
-    """Return what some records say, of those there are."""
-    rows = reader.rows(
-        "SELECT id, level, levelno, name, substr(message, 1, ?) FROM logs "
-        "WHERE id IN (SELECT value FROM json_each(?))",
-        (MOST_CHARS, json.dumps(list(ids))),
-    )
-    return {record_id: Words(*said) for record_id, *said in rows}

@@ -44,11 +44,12 @@ def listing(
     color: bool,
     unicode: bool,
     below: Sequence[str] = (),
+    commands: Sequence[str] = (),
 ) -> str:
     """Return a line for each row, below a line of headings.
 
     `below` has a text for each row, which follows it on a line of its own if
-    it is not empty, cut at the width.
+    it is not empty, cut at the width; so do `commands`, which are whole.
     """
     gap = "…" if unicode else "..."
     kept = _kept(columns, width)
@@ -57,15 +58,14 @@ def listing(
     drawn = [_cells(*each, gap) for each in zip(kept, widths, strict=True)]
     lines = [(" " * _GAP).join(cells).rstrip() for cells in zip(*drawn, strict=True)]
     lines[0] = brush(color=color, bold=True).paint(lines[0])
-    text = ""
-    for line, more in zip(
-        lines, ["", *below] if below else [""] * len(lines), strict=True
-    ):
-        text += line + "\n"
-        if more:
-            room = width - len(_INDENT)
-            text += f"{_INDENT}{shortened_end(one_line(more), room, gap=gap)}\n"
-    return text
+    room = width - len(_INDENT)
+    for row in range(len(lines) - 1):
+        if below and below[row]:
+            text = shortened_end(one_line(below[row]), room, gap=gap)
+            lines[row + 1] += f"\n{_INDENT}{text}"
+        if commands and commands[row]:
+            lines[row + 1] += f"\n{_INDENT}{one_line(commands[row])}"
+    return "\n".join(lines) + "\n"
 
 
 def shortened_end(text: str, width: int, *, gap: str) -> str:
