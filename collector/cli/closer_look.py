@@ -50,7 +50,7 @@ class CloserLook:
         None if it could not be pasted.
         """
         terms = [
-            test(field, value) for field, value in tests.items() if value is not None
+            term(field, value) for field, value in tests.items() if value is not None
         ]
         if self.query:
             terms.append(f"({self.query})" if " OR " in self.query else self.query)
@@ -68,7 +68,7 @@ class CloserLook:
         return command if one_line(command) == command else None
 
 
-def test(field: str, value: object) -> str:
+def term(field: str, value: object) -> str:
     """Return a term of a query: a time, or a field that has just this value."""
     text = str(value)
     if field in ("since", "until"):

@@ -21,7 +21,6 @@ from collector.store.processes import (
 HOUR, DAY = 3600, 86_400
 
 
-
 def started_of(connection):
     """Return the start of each record's process, which no view shows."""
     return dict(
@@ -200,5 +199,3 @@ def test_runs_without_end_are_refused(stored, make_record, monkeypatch):
 
     with pytest.raises(ReadError, match="narrow it down"):
         runs_of(stored)
-
-

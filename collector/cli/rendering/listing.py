@@ -12,6 +12,7 @@ from collector.cli.rendering.columns import (
     padded,
     shared_widths,
     shortened,
+    shortened_end,
 )
 from collector.cli.rendering.printable import one_line
 
@@ -66,18 +67,6 @@ def listing(
         if commands and commands[row]:
             lines[row + 1] += f"\n{_INDENT}{one_line(commands[row])}"
     return "\n".join(lines) + "\n"
-
-
-def shortened_end(text: str, width: int, *, gap: str) -> str:
-    """Return the beginning of a text in so many places, with a gap if it goes on."""
-    if display_width(text) <= width:
-        return text
-    while text and display_width(text) + display_width(gap) > width:
-        # Halves first: a text may be much too long.
-        text = (
-            text[: max(len(text) // 2, width)] if len(text) > 2 * width else text[:-1]
-        )
-    return text + gap
 
 
 def _width(column: Column) -> int:
