@@ -113,8 +113,10 @@ class Findings:
         for seen in chosen:
             # What is no longer there is looked for where it was.
             moment = self._periods.since if seen.rate.after else self._periods.start
+            # What a process says first tells best which one it is.
+            example = seen.first_id if kind == "new_process" else seen.last_id
             yield self._finding(
-                kind, seen, said.get(seen.last_id), since=self._since(moment),
+                kind, seen, said.get(example), since=self._since(moment),
                 first=times.get(seen.first_id), last=times.get(seen.last_id),
             )  # fmt: skip
 
