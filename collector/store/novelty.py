@@ -21,7 +21,7 @@ from collector.store.processes import SAME_START_SECONDS, Run, process_runs
 from collector.store.rates import Rate, change, has_changed, ordinary_factor
 from collector.store.reader import Reader
 from collector.store.search import Progress, Search
-from collector.store.stats import Group, Grouping, group_records
+from collector.store.stats import Group, Grouping, group_records, whole
 from collector.store.words import words
 
 SITES: Final = Grouping("c.name, c.filename, c.funcName, c.lineno, c.level")
@@ -123,7 +123,7 @@ def call_sites_seen(
 
     def groups(part: Node) -> dict[CallSite, Group]:
         found = group_records(reader, part, SITES, progress=progress)
-        return {CallSite(*group.key): group for group in found}
+        return {call_site(group): group for group in found}
 
     after = groups(periods.after(node))
     before = groups(periods.before(node))
@@ -156,6 +156,12 @@ def call_sites_seen(
         if site not in after and site not in elsewhere
     ]
     return seen
+
+
+def call_site(group: Group) -> CallSite:
+    """Return the call site of a group by SITES, whose database may be damaged."""
+    logger, filename, function, line, level = group.key
+    return CallSite(str(logger), str(filename), str(function), whole(line), str(level))
 
 
 def _moved(

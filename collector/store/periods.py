@@ -9,6 +9,7 @@ from collector.query.tree import And, Everything, Node, Since, Until, every
 from collector.store import rollups
 from collector.store.rates import Rate
 from collector.store.reader import Reader
+from collector.store.stats import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +72,5 @@ def periods(
 
 def recorded_times(reader: Reader) -> tuple[int, int]:
     """Return between which epoch seconds nearly all records are."""
-    return rollups.time_bounds(reader)
+    first, last = rollups.time_bounds(reader)
+    return whole(first), whole(last)

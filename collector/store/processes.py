@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from collector.query.columns import Place
 from collector.query.narrowing import is_exact, time_bounds
 from collector.query.tree import Everything, Node, Since, Until, every
+from collector.store import rollups
 from collector.store.reader import Reader
 from collector.store.search import Progress
 from collector.store.spells import Spell, spells
@@ -94,9 +95,12 @@ def origins_of(reader: Reader, found: Iterable[Spell]) -> dict[int, Origin]:
     """Return whose spells they are."""
     ids = sorted({spell.origin_id for spell in found})
     rows = reader.rows(
-        "SELECT id, hostname, process, processName, started + 0.0 FROM origins "
-        "WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(ids),),
+        "SELECT id, coalesce(CAST(hostname AS TEXT), ''), "
+        "coalesce(CAST(process AS INTEGER), 0), "
+        "coalesce(CAST(processName AS TEXT), ''), "
+        "CASE WHEN started BETWEEN 0 AND ? THEN started + 0.0 ELSE 0.0 END "
+        "FROM origins WHERE id IN (SELECT value FROM json_each(?))",
+        (rollups.END_OF_TIME, json.dumps(ids)),
     )
     return {origin_id: Origin(*values) for origin_id, *values in rows}
 
@@ -201,7 +205,7 @@ def received_times(reader: Reader, ids: Iterable[int]) -> dict[int, float]:
         "WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
-    return dict(rows)
+    return {record_id: time for record_id, time in rows if isinstance(time, float)}
 
 
 def now_of(reader: Reader, node: Node, heard: Mapping[int, float]) -> float:
@@ -213,6 +217,9 @@ def now_of(reader: Reader, node: Node, heard: Mapping[int, float]) -> float:
     rows = reader.rows(
         "SELECT created + delay_ms / 1000.0 FROM records ORDER BY id DESC LIMIT 1"
     )
-    newest = max([*heard.values(), *(received for (received,) in rows)], default=0.0)
+    newest = max(
+        [*heard.values(), *(time for (time,) in rows if isinstance(time, float))],
+        default=0.0,
+    )
     _, until = time_bounds(node)
     return newest if until is None else min(newest, until)

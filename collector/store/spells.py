@@ -17,6 +17,7 @@ from collector.query.tree import Node
 from collector.store.reader import Reader
 from collector.store.rolling_up import HOUR
 from collector.store.search import Progress, Search
+from collector.store.stats import whole
 
 # All are held in memory.
 MOST_SPELLS: Final = 500_000
@@ -66,7 +67,11 @@ def spells(
     """
     found: dict[tuple[int, int | None], Spell] = {}
     for row in _rows(reader, node, origins, progress):
-        spell = Spell(*row)
+        origin_id, hour, *numbers = row
+        if not isinstance(origin_id, int):
+            # The database is damaged there.
+            continue
+        spell = Spell(origin_id, hour and whole(hour), *map(whole, numbers))
         key = spell.origin_id, spell.hour
         before = found.get(key)
         if before is None and len(found) >= MOST_SPELLS:

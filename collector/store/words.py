@@ -24,7 +24,9 @@ class Words(NamedTuple):
 def words(reader: Reader, ids: Iterable[int]) -> dict[int, Words]:
     """Return what some records say, of those there are."""
     rows = reader.rows(
-        "SELECT id, level, levelno, name, substr(message, 1, ?) FROM logs "
+        "SELECT id, coalesce(CAST(level AS TEXT), ''), "
+        "coalesce(CAST(levelno AS INTEGER), 0), coalesce(CAST(name AS TEXT), ''), "
+        "coalesce(CAST(substr(message, 1, ?) AS TEXT), '') FROM logs "
         "WHERE id IN (SELECT value FROM json_each(?))",
         (MOST_CHARS, json.dumps(list(ids))),
     )
