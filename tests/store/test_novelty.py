@@ -1,12 +1,22 @@
 """What is new since a time, and what changed: told of records in a database."""
 
 import pytest
-from store.stored import reading
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from query.test_agreement import draw_node
+from store.hypotheses import NOW, batches, drawn_values
+from store.stored import new_stored, reading
 
 from collector.query.tree import Comparison, Everything, Glob, Text
 from collector.store.moved import CallSite
-from collector.store.novelty import novelty, paired
-from collector.store.periods import Periods
+from collector.store.novelty import (
+    call_sites_seen,
+    loggers_seen,
+    novelty,
+    paired,
+    runs_seen,
+)
+from collector.store.periods import Periods, without_times
 from collector.store.processes import Origin, Run
 
 # A whole minute and a half: rollups do not know it.
@@ -53,6 +63,8 @@ def often(count, since=0, until=3600):
     """Return so many seconds, evenly between two."""
     return [since + (until - since) * n / count for n in range(count)]
 
+
+lengths = st.sampled_from([60, 3600, 86_400])
 
 BEFORE, AFTER = often(30, -3600, 0), often(30)
 
@@ -245,3 +257,34 @@ def test_what_call_sites_are(add, told):
 
     assert seen.what == CallSite("a.b", "x.py", "f", 3, "INFO")
     assert (seen.first_id, seen.last_id) == (1, 1)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data(), stored_batches=batches)
+def test_every_record_is_counted_once(example_path, data, stored_batches):
+    """Whatever has moved, the counts of call sites are those of the records."""
+    since = int(NOW) + data.draw(st.integers(-90_000, 90_000))
+    periods = Periods(since - data.draw(lengths), since, since + data.draw(lengths))
+    with new_stored(example_path) as one:
+        for batch in stored_batches:
+            one.add(*batch)
+        node = without_times(draw_node(data, drawn_values(stored_batches)))
+        before = one.matching(periods.before(node))
+        after = one.matching(periods.after(node))
+        earlier = one.matching(periods.long_before(node))
+        with reading(example_path) as reader:
+            seen = call_sites_seen(reader, node, periods)
+            runs = runs_seen(reader, node, periods)
+
+    assert sum(each.rate.before for each in seen) == len(before)
+    assert sum(each.rate.after for each in seen) == len(after)
+    known = {row.name for row in (*before, *earlier)}
+    new = {each.what for each in loggers_seen(seen, periods) if each.is_new}
+    assert new == {row.name for row in after} - known
+    # Those that were there before are not new.
+    assert not any(each.is_new and each.rate.before for each in (*seen, *runs))
+    assert sum(each.rate.after for each in runs) <= len(after)
