@@ -11,11 +11,12 @@ from collector.cli.rendering.levels import level_group
 from collector.cli.rendering.times import TimeTexts
 from collector.store.error_groups import ErrorGroup
 from collector.store.moved import CallSite
-from collector.store.novelty import Novelty, Seen
+from collector.store.novelty import Novelty
 from collector.store.periods import Periods
 from collector.store.processes import Run
 from collector.store.rates import Rate
 from collector.store.reader import Reader
+from collector.store.seen import Seen
 from collector.store.stats import created_times
 from collector.store.words import MOST_CHARS, Words, words
 

@@ -9,15 +9,11 @@ from store.stored import new_stored, reading
 
 from collector.query.tree import Comparison, Everything, Glob, Text
 from collector.store.moved import CallSite
-from collector.store.novelty import (
-    call_sites_seen,
-    loggers_seen,
-    novelty,
-    paired,
-    runs_seen,
-)
+from collector.store.novelty import novelty
 from collector.store.periods import Periods, without_times
 from collector.store.processes import Origin, Run
+from collector.store.seen_call_sites import call_sites_seen, loggers_seen
+from collector.store.seen_runs import paired, runs_seen
 
 # A whole minute and a half: rollups do not know it.
 SINCE = 1_700_000_010
