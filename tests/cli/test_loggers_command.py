@@ -141,7 +141,9 @@ def test_nothing_steers_a_terminal(run, fill, output_format):
     database = fill(
         {"name": "a.\x1b[31m\x07"}, {"name": "a.b\x9b2J\x7f"}, {"name": "\r\u202eb"}
     )
-    shown = run("loggers", "--db", database, "-o", output_format).stdout
+    shown = run(
+        "loggers", "--db", database, "-o", output_format, env={"COLUMNS": "300"}
+    ).stdout
 
     assert "31m" in shown
     assert not set(shown) & set("\x1b\x07\x9b\x7f\r\u202e")

@@ -220,7 +220,10 @@ def test_nothing_steers_a_terminal(run, fill, output_format):
             exc_text=TRACEBACK.replace("pay", hostile).replace("no card", hostile),
         ),
     )  # fmt: skip
-    result = run("new", "--since", SINCE, "--db", database, "-o", output_format)
+    result = run(
+        "new", "--since", SINCE, "--db", database, "-o", output_format,
+        env={"COLUMNS": "300"},
+    )  # fmt: skip
 
     assert "31m" in result.stdout
     assert not set(result.stdout) & set("\x1b\x07\x9b\x7f\r\u202e")

@@ -157,7 +157,9 @@ def test_nothing_steers_a_terminal(run, fill, output_format):
         },
         {"started": 1_699_999_999.0, "created": 1_700_009_000.0},
     )  # fmt: skip
-    shown = run("processes", "--db", database, "-o", output_format, "-n", "0").stdout
+    shown = run(
+        "processes", "--db", database, "-o", output_format, env={"COLUMNS": "300"}
+    ).stdout
 
     assert "31m" in shown
     assert not set(shown) & set("\x1b\x07\x9b\x7f\r\u202e")
