@@ -19,6 +19,7 @@ from collector.cli.rendering.levels import LevelGroup, level_group
 from collector.cli.rendering.printable import encodable
 from collector.query.extras import extra_label
 from collector.query.fields import FIELD_NAMES, MAX_PATH_KEYS
+from collector.store.logger_tree import LoggerNode
 from collector.store.reader import Deadline, Reader, open_reader
 from collector.store.rolling_up import DAY, HOUR, MINUTE
 from collector.store.search import Progress, time_span
@@ -262,7 +263,7 @@ def key_names(by: str) -> tuple[str, ...]:
     return KEYS.get(by, (f"extra.{by}" if by in GROUP_NUMBERS else by,))
 
 
-def by_level(group: Group) -> dict[LevelGroup, int]:
+def by_level(group: Group | LoggerNode) -> dict[LevelGroup, int]:
     """Return a group's counts by level, as they are drawn."""
     counts: dict[LevelGroup, int] = {}
     for levelno, number in group.levels.items():
@@ -271,7 +272,7 @@ def by_level(group: Group) -> dict[LevelGroup, int]:
     return counts
 
 
-def named_levels(group: Group | None) -> dict[str, int]:
+def named_levels(group: Group | LoggerNode | None) -> dict[str, int]:
     """Return a group's counts by the names of levels."""
     counts = {} if group is None else by_level(group)
     return {level.name: number for level, number in counts.items()}

@@ -60,15 +60,14 @@ def origin_part(node: Node) -> Node | None:
     return _part(node, Place.ORIGINS)
 
 
-def is_exact(node: Node) -> bool:
-    """Tell whether a query is its time bounds and its call-site part together.
+def is_exact(node: Node, place: Place = Place.CALL_SITES) -> bool:
+    """Tell whether a query is its time bounds and its part of one place together.
 
-    Then what is counted by minute and call site can answer it.
+    With that of call sites, what is counted by minute and call site can answer it.
     """
     children = node.children if isinstance(node, And) else (node,)
     return all(
-        isinstance(child, Since | Until | Everything)
-        or place_of(child) is Place.CALL_SITES
+        isinstance(child, Since | Until | Everything) or place_of(child) is place
         for child in children
     )
 

@@ -139,7 +139,7 @@ class Reader:
             found = parts(self._connection)
             for part in found[-1:]:
                 self._connection.execute(f"SELECT rowid FROM {part.name} LIMIT 0")
-        except sqlite3.Error:
+        except FAULTS:
             return []
         done = int(self.value("SELECT coalesce(max(indexed_id), 0) FROM search_state"))
         return [

@@ -145,8 +145,8 @@ def time_bounds(reader: Reader) -> tuple[int, int]:
     A few that a wrong clock has put on other days are not counted in.
     """
     days = reader.rows(
-        "SELECT start, sum(count) FROM rollups WHERE seconds = ? "
-        "GROUP BY start ORDER BY start",
+        "SELECT start, total(count) FROM rollups "
+        "WHERE seconds = ? AND typeof(start) = 'integer' GROUP BY start ORDER BY start",
         (DAY,),
     )
     if not days:
@@ -162,7 +162,7 @@ def time_bounds(reader: Reader) -> tuple[int, int]:
     return bounds
 
 
-def _first_beyond(days: list[tuple[int, int]], count: int) -> int:
+def _first_beyond(days: list[tuple[int, float]], count: float) -> int:
     """Return the first day up to which there are more records than that."""
     for start, number in days:
         count -= number

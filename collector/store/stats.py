@@ -100,7 +100,8 @@ def group_records(
     """
     groups: dict[tuple[Any, ...], Group] = {}
     for row in _counts(reader, node, grouping, progress):
-        levelno, number, first_id, last_id, *rest = row
+        levelno, number, first_id, last_id = map(whole, row[:4])
+        rest = row[4:]
         key = regroup(tuple(rest))
         group = groups.get(key)
         if group is None:
@@ -195,6 +196,11 @@ def _grouped(inner: str, grouping: Grouping) -> str:
         f"JOIN call_sites AS c ON c.id = g.call_site_id {origins} "
         f"GROUP BY c.levelno, {grouping.key}"
     )
+
+
+def whole(value: object) -> int:
+    """Return a whole number; 0 for what a damaged database has in its place."""
+    return value if isinstance(value, int) else 0
 
 
 def created_times(reader: Reader, ids: list[int]) -> dict[int, float]:

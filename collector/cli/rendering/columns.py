@@ -32,6 +32,14 @@ def shortened(text: str, width: int, *, gap: str) -> str:
     return (head + gap + tail) if room else gap[:width]
 
 
+def shortened_end(text: str, width: int, *, gap: str) -> str:
+    """Return `text` in at most `width` places, `gap` in place of its end."""
+    if display_width(text) <= width:
+        return text
+    room = max(0, width - display_width(gap))
+    return (_beginning(text, room) + gap) if room else gap[:width]
+
+
 def shared_widths(wanted: Sequence[int], available: int, *, least: int) -> list[int]:
     """Return what each column gets of `available` places.
 

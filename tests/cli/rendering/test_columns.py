@@ -10,6 +10,7 @@ from collector.cli.rendering.columns import (
     padded,
     shared_widths,
     shortened,
+    shortened_end,
 )
 
 
@@ -64,3 +65,18 @@ def test_shortened_texts_fit(text, width, gap):
 def test_sharing_widths(wanted, available, widths):
     """The narrow get what they want, the others share the rest."""
     assert shared_widths(wanted, available, least=4) == widths
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("abc", 3, "abc"),
+        ("abcd", 3, "ab…"),
+        ("世界世界", 5, "世界…"),
+        ("ab", 1, "…"),
+        ("ab", 0, ""),
+    ],
+)
+def test_the_end_is_cut(text, width, shown):
+    """The beginning of a text is kept, in places."""
+    assert shortened_end(text, width, gap="…") == shown
