@@ -185,7 +185,7 @@ def test_databases_that_are_none(run, fill, reading, damage, status, part):
 def test_a_locked_database(run, fill, reading, monkeypatch):
     """A database that another program holds for itself is told to be locked."""
     monkeypatch.setattr("collector.store.reader.BUSY_SECONDS", 0.01)
-    monkeypatch.setattr("collector.cli.db.reindex.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("collector.store.beside.BUSY_SECONDS", 0.01)
     path = fill({})
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")

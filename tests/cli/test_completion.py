@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 
+from collector.cli.db.group import COMMANDS as DB_COMMANDS
 from collector.cli.main import COMMANDS
 
 
@@ -77,7 +78,7 @@ def test_commands(complete):
     """All commands are completed, and those below them."""
     assert complete("") == list(COMMANDS)
     assert complete("st") == ["stats", "status"]
-    assert complete("db", "") == ["reindex"]
+    assert complete("db", "") == list(DB_COMMANDS)
     assert complete("nothing-like-it") == []
 
 

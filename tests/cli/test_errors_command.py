@@ -322,8 +322,9 @@ HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\u202e\x00=cmd()"
     [["-o", name] for name in ("text", "table", "csv", "json", "jsonl")] + [["show"]],
     ids=" ".join,
 )
-def test_what_errors_say_steers_no_terminal(run, fill, arguments):
+def test_what_errors_say_steers_no_terminal(run, fill, arguments, monkeypatch):
     """Control characters in types, messages, paths, functions, hosts are shown."""
+    monkeypatch.setenv("COLUMNS", "200")
     text = (
         "Traceback (most recent call last):\n"
         f'  File "/srv/{HOSTILE}.py", line 3, in f{HOSTILE}\n'
