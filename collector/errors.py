@@ -6,6 +6,7 @@
     ├── ProtocolError      the stream is lost; close this connection
     │   └── FrameTooLarge
     ├── DecodeError        one payload is bad; reject it, keep the connection
+    ├── SendError          records cannot be sent; exit status 69
     ├── QueryError         the user's query is wrong; exit status 2
     ├── QueryTimeout       a search took longer than it was given; exit status 1
     ├── ReadError          a database cannot be read; exit status 1
@@ -45,6 +46,10 @@ class ConfigError(CollectorError):
 
 class ListenError(CollectorError):
     """An address cannot be listened on."""
+
+
+class SendError(CollectorError):
+    """Records cannot be sent to where they should go."""
 
 
 class ProtocolError(CollectorError):

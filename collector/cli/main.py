@@ -16,6 +16,7 @@ from collector.errors import (
     ListenError,
     NoSuchDatabase,
     QueryError,
+    SendError,
     StoreError,
 )
 
@@ -32,6 +33,8 @@ COMMANDS: Final = {
     "doctor": ("collector.cli.doctor", "Find what keeps records from arriving."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),
     "demo": ("collector.cli.demo", "See it work: a server, a client, the rows."),
+    "replay": ("collector.cli.replay", "Send stored records again, as they came."),
+    "rejects": ("collector.cli.rejects.group", "See and retry what was rejected."),
     "db": ("collector.cli.db.group", "Look after a database."),
     "config": ("collector.cli.config", "Show or check the settings."),
     "completion": ("collector.cli.completion", "Let a shell complete words."),
@@ -62,7 +65,7 @@ def exit_status(error: CollectorError) -> int:
     """Return the process's exit status for an error."""
     if isinstance(error, (ConfigError, NoSuchDatabase, QueryError)):
         return EXIT_USAGE
-    if isinstance(error, ListenError):
+    if isinstance(error, (ListenError, SendError)):
         return EXIT_UNAVAILABLE
     if isinstance(error, StoreError):
         return EXIT_IO

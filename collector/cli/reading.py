@@ -104,10 +104,13 @@ database_option: Final = click.option(
 )  # fmt: skip
 
 
-def reading_options(*, fields: bool = True) -> Callable[[Function], Function]:
+def reading_options(
+    *, fields: bool = True, shown: bool = True
+) -> Callable[[Function], Function]:
     """Add the filters, --db and what says how to show to a command.
 
-    It is called with one Reading, as `reading`, in their place.
+    It is called with one Reading, as `reading`, in their place. Not `shown`: for
+    what shows no records.
     """
     # Not above: commands that show no records need not load it.
     from collector.cli.rendering.formats import FORMATS
@@ -117,10 +120,7 @@ def reading_options(*, fields: bool = True) -> Callable[[Function], Function]:
         click.option("--timeout", type=Seconds(0, min_open=True), default=60.0,
                      show_default=True, metavar="SECONDS",
                      help="Give up a search after so long."),
-        click.option("--no-color", is_flag=True, help="No colours on a terminal."),
         click.option("--utc", is_flag=True, help="Times in UTC, not in local time."),
-        click.option("--format", "-o", "output_format", type=click.Choice(FORMATS),
-                     default=FORMATS[0], show_default=True, help="How to show it."),
         click.option("--grep", "-g", "texts", multiple=True, metavar="TEXT",
                      help="Only with this text, as it is, in message or traceback."),
         click.option("--until", metavar="TIME", help="Only before this."),
@@ -134,7 +134,15 @@ def reading_options(*, fields: bool = True) -> Callable[[Function], Function]:
                      help="Only of this level or above."),
         database_option,
     ]  # fmt: skip
-    if fields:
+    if shown:
+        options[1:2] = [
+            click.option("--no-color", is_flag=True, help="No colours on a terminal."),
+            options[1],
+            click.option("--format", "-o", "output_format", type=click.Choice(FORMATS),
+                         default=FORMATS[0], show_default=True,
+                         help="How to show it."),
+        ]  # fmt: skip
+    if shown and fields:
         options.insert(
             4,
             click.option("--fields", metavar="NAMES",
@@ -147,16 +155,16 @@ def reading_options(*, fields: bool = True) -> Callable[[Function], Function]:
             *,
             words: tuple[str, ...],
             database: Path | None,
-            output_format: str,
             timeout: float,
             utc: bool,
-            no_color: bool,
             level: str | None,
             logger: str | None,
             host: str | None,
             since: str | None,
             until: str | None,
             texts: tuple[str, ...],
+            output_format: str = FORMATS[0],
+            no_color: bool = False,
             fields: str | None = None,
             **others: Any,
         ) -> Any:
@@ -296,9 +304,14 @@ def _json_escape(error: UnicodeError) -> tuple[str, int]:
 
 
 class ProgressLine:
-    """A line on stderr that says how far a search is, once it takes long."""
+    """A line on stderr that says how far something is, once it takes long.
 
-    def __init__(self) -> None:
+    `doing` is what it does, `of` with what.
+    """
+
+    def __init__(self, doing: str = "searching", of: str = "records") -> None:
+        self._doing = doing
+        self._of = of
         self._begun = time.monotonic()
         self._shown = ""
 
@@ -307,7 +320,7 @@ class ProgressLine:
         late = time.monotonic() - self._begun >= SAY_PROGRESS_SECONDS
         if not late or not sys.stderr.isatty():
             return
-        text = f"searching: {done / max(1, total):.0%} of {total:,} records"
+        text = f"{self._doing}: {done / max(1, total):.0%} of {total:,} {self._of}"
         if text != self._shown:
             click.echo(f"\r{text}\x1b[K", err=True, nl=False)
             self._shown = text
@@ -320,9 +333,11 @@ class ProgressLine:
 
 
 @contextmanager
-def progress_line() -> Iterator[ProgressLine]:
-    """Give what tells on stderr how far a search is, and clear it at the end."""
-    line = ProgressLine()
+def progress_line(
+    doing: str = "searching", of: str = "records"
+) -> Iterator[ProgressLine]:
+    """Give what tells on stderr how far something is, and clear it at the end."""
+    line = ProgressLine(doing, of)
     try:
         yield line
     finally:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import getpass
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 import click
 import msgspec
 
-from collector.addresses import TcpAddress, UnixAddress, parse_address
+from collector.addresses import Address, TcpAddress, parse_address
+from collector.cli.outlet import Outlet
 from collector.config import parse_level
 from collector.record import OWN_ATTRIBUTES, level_name
 from collector.storable import clean
-
-CONNECT_SECONDS: Final = 5.0
-CONFIRM_SECONDS: Final = 10.0
+from collector.wire.frames import framed
 
 
 @click.command()
@@ -84,30 +80,7 @@ def command(  # noqa: PLR0917 - click passes by name
         msgspec.json.encode({**attributes, "msg": text, "created": time.time()})
         for text in texts
     )
-    try:
-        _deliver(documents, address)
-    except OSError as error:
-        hint = _hint(error)
-        click.echo(
-            f"logcollector: cannot send to {address}: {error.strerror or error}"
-            + (f" ({hint})" if hint else ""),
-            err=True,
-        )
-        sys.exit(69)
-
-
-def _hint(error: OSError) -> str:
-    """Return what to look at when sending failed; or nothing."""
-    if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
-        return "is `logcollector serve` running there?"
-    if isinstance(error, ConnectionError) or error.errno == errno.ENOTCONN:
-        return (
-            "it is there, and hung up: it may want TLS, which send does not speak, "
-            "or not let this address in; its messages say why"
-        )
-    if isinstance(error, TimeoutError):
-        return "nobody has answered; is it the right address, and is the network up?"
-    return ""
+    _deliver(documents, address)
 
 
 def _extra(text: str) -> tuple[str, object]:
@@ -136,25 +109,13 @@ def _stdin_lines() -> Iterator[str]:
             yield text
 
 
-def _deliver(payloads: Iterable[bytes], address: TcpAddress | UnixAddress) -> None:
+def _deliver(payloads: Iterable[bytes], address: Address) -> None:
     """Send frames, then wait until the other side has read them all."""
-    with _connected(address) as client:
-        for payload in payloads:
-            client.sendall(len(payload).to_bytes(4, "big") + payload)
-        # The collector closes when it has taken what came before our end.
-        client.shutdown(socket.SHUT_WR)
-        client.settimeout(CONFIRM_SECONDS)
-        client.recv(1)
-
-
-def _connected(address: TcpAddress | UnixAddress) -> socket.socket:
-    if isinstance(address, TcpAddress):
-        return socket.create_connection((address.host, address.port), CONNECT_SECONDS)
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(CONNECT_SECONDS)
+    outlet = Outlet(address, about_tls=", which send does not speak")
     try:
-        client.connect(address.path)
-    except OSError:
-        client.close()
-        raise
-    return client
+        outlet.connect()
+        for payload in payloads:
+            outlet.send(framed(payload))
+        outlet.confirm()
+    finally:
+        outlet.close()

@@ -64,7 +64,7 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
             raise ValueError("a UNIX socket has no TLS; use SocketHandler")
         super().__init__(host, port)
         if context is None:
-            context = _context(cafile, certfile, keyfile)
+            context = client_context(cafile, certfile, keyfile)
         self._context = context
         self._server_hostname = server_hostname or host
         self._process = 0
@@ -212,7 +212,7 @@ def _words(error: ssl.SSLError) -> str:
     return (error.reason or str(error)).lower().replace("_", " ")
 
 
-def _context(
+def client_context(
     cafile: File | None, certfile: File | None, keyfile: File | None
 ) -> ssl.SSLContext:
     """Make a client's context of files. Raises OSError that names the file."""

@@ -34,8 +34,8 @@ def index(reader: Reader, _: Progress) -> Iterator[Finding]:
     if missing:
         yield Finding(
             "search",
-            f"{len(missing)} of {len(sampled)} records that were looked up are not there, "
-            f"the first of them {missing[0]}: searches for text miss them",
+            f"{len(missing)} of {len(sampled)} records that were looked up are not "
+            f"there, the first of them {missing[0]}: searches for text miss them",
             REINDEX,
         )
 

@@ -43,8 +43,13 @@ class Deadline:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._end = None if seconds is None else clock() + seconds
         self._seconds = seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Give as much time as at the beginning, from now on."""
+        seconds = self._seconds
+        self._end = None if seconds is None else self._clock() + seconds
 
     def seconds_left(self) -> float:
         """Return how much time is left, 0 or less when it is over."""

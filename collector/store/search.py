@@ -336,6 +336,19 @@ def fetch_after(reader: Reader, record_id: int, limit: int) -> list[LogRow]:
     return fetch(reader, next(parts(reader, ids)))
 
 
+def started_times(reader: Reader, ids: list[int]) -> dict[int, float]:
+    """Return when the processes of the records of some ids began to log.
+
+    Epoch seconds; 0.0 where that is not known.
+    """
+    rows = reader.rows(
+        "SELECT r.id, o.started FROM records AS r JOIN origins AS o "
+        "ON o.id = r.origin_id WHERE r.id IN (SELECT value FROM json_each(?))",
+        (json.dumps(ids),),
+    )
+    return dict(rows)
+
+
 def time_span(reader: Reader, node: Node) -> tuple[float, float]:
     """Return when the first and the last record may have been created.
 

@@ -64,3 +64,8 @@ def guess(header: bytes, max_frame_bytes: int) -> str:
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in header):
         return f"text ({header.decode('ascii')!r})"
     return "a frame larger than is allowed here"
+
+
+def framed(payload: bytes) -> bytes:
+    """Return a payload with its length before it."""
+    return len(payload).to_bytes(HEADER_BYTES, "big") + payload
