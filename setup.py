@@ -28,6 +28,7 @@ COMPILED = [
     "collector/wire/refused_names.py",
     "collector/wire/standard_types.py",
     "collector/wire/stock.py",
+    "collector/wire/stock_pickles.py",
 ]
 
 

@@ -29,7 +29,7 @@ from collector.query.log_row import LogRow
 from collector.store.reader import Deadline, Reader, open_reader
 from collector.store.search import FETCHED_ROWS, Search, started_times
 from collector.wire.frames import framed
-from collector.wire.stock_pickles import pickled
+from collector.wire.stock_pickles import StockWriter
 
 # So often the receiver is made to confirm what it has read, so that after a fault
 # no more than this need be sent twice.
@@ -140,6 +140,7 @@ class Replay:
         self._progress = progress
         self._after = after
         self._last = last
+        self._writer = StockWriter()
         self._begun = time.monotonic()
         self._waiting = bytearray()
         self._unconfirmed = 0
@@ -162,7 +163,9 @@ class Replay:
                 self._wait(self._begun + self._pace.due_seconds(row.created))
             if self.stopped_by is not None:
                 break
-            self._waiting += framed(pickled(stock_attributes(row, started)))
+            self._waiting += framed(
+                self._writer.pickled(stock_attributes(row, started))
+            )
             self._sent_id = row.id
             self.sent += 1
             self._unconfirmed += 1

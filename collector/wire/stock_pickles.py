@@ -20,38 +20,48 @@ MAX_DEPTH: Final = 100
 CUT: Final = "…"
 
 
-def pickled(attributes: dict[str, object]) -> bytes:
-    """Return the pickle of a record's attributes.
+# Short texts (names, levels, paths) come again in every record: they are encoded
+# once.
+TEXTS_KEPT: Final = 4096
+TEXT_KEPT_CHARS: Final = 32
 
-    Values are None, bool, int, float, str and lists and dicts (with str keys) of
-    these; any other raises TypeError.
-    """
-    writer = _Writer()
-    writer.value(attributes, 0)
-    writer.parts.append(b".")
-    return b"".join(writer.parts)
+# What keeps a value in the memo, by its number; those above have four bytes.
+_MEMO: Final = tuple(b"q" + bytes([number]) for number in range(256))
 
 
 @final
-class _Writer:
-    """Gathers the opcodes of one pickle."""
+class StockWriter:
+    """Writes pickles one after the other."""
 
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
+        self._texts: dict[str, bytes] = {}
+        self._parts: list[bytes] = []
         self._memoized: int = 0
 
-    def value(self, value: object, depth: int) -> None:
-        """Add one value."""
+    def pickled(self, attributes: dict[str, object]) -> bytes:
+        """Return the pickle of a record's attributes.
+
+        Values are None, bool, int, float, str and lists and dicts (with str keys)
+        of these; any other raises TypeError.
+        """
+        self._parts = []
+        self._memoized = 0
+        self._mapping(attributes, 1)
+        self._parts.append(b".")
+        return b"".join(self._parts)
+
+    def _value(self, value: object, depth: int) -> None:
+        parts = self._parts
         if isinstance(value, str):
             self._text(value)
         elif value is None:
-            self.parts.append(b"N")
+            parts.append(b"N")
         elif isinstance(value, bool):
-            self.parts.append(b"I01\n" if value else b"I00\n")
+            parts.append(b"I01\n" if value else b"I00\n")
         elif isinstance(value, int):
-            self.parts.append(_integer(value))
+            parts.append(_integer(value))
         elif isinstance(value, float):
-            self.parts.append(b"G" + _DOUBLE.pack(value))
+            parts.append(b"G" + _DOUBLE.pack(value))
         elif not isinstance(value, (dict, list)):
             raise TypeError(f"a record has no value of type {type(value).__name__}")
         elif depth > MAX_DEPTH:
@@ -62,38 +72,49 @@ class _Writer:
             self._list(value, depth + 1)
 
     def _mapping(self, value: dict[str, object], depth: int) -> None:
-        self.parts.append(b"}" + self._memo())
+        self._parts.append(b"}")
+        self._memoize()
         if not value:
             return
         # One alone is set without a mark.
         if len(value) > 1:
-            self.parts.append(b"(")
+            self._parts.append(b"(")
         for key, item in value.items():
             self._text(key)
-            self.value(item, depth)
-        self.parts.append(b"u" if len(value) > 1 else b"s")
+            self._value(item, depth)
+        self._parts.append(b"u" if len(value) > 1 else b"s")
 
     def _list(self, value: list[object], depth: int) -> None:
-        self.parts.append(b"]" + self._memo())
+        self._parts.append(b"]")
+        self._memoize()
         if not value:
             return
         if len(value) > 1:
-            self.parts.append(b"(")
+            self._parts.append(b"(")
         for item in value:
-            self.value(item, depth)
-        self.parts.append(b"e" if len(value) > 1 else b"a")
+            self._value(item, depth)
+        self._parts.append(b"e" if len(value) > 1 else b"a")
 
     def _text(self, text: str) -> None:
-        encoded = text.encode("utf-8", "surrogatepass")
-        self.parts.append(b"X" + _LENGTH.pack(len(encoded)) + encoded + self._memo())
+        written = self._texts.get(text)
+        if written is None:
+            encoded = text.encode("utf-8", "surrogatepass")
+            written = b"X" + _LENGTH.pack(len(encoded)) + encoded
+            if len(text) <= TEXT_KEPT_CHARS:
+                if len(self._texts) >= TEXTS_KEPT:
+                    self._texts.clear()
+                self._texts[text] = written
+        self._parts.append(written)
+        self._memoize()
 
-    def _memo(self) -> bytes:
-        """Return what keeps the value before it under the next number."""
+    def _memoize(self) -> None:
+        """Keep the value before it under the next number."""
         number = self._memoized
-        self._memoized += 1
+        self._memoized = number + 1
         if number < 256:
-            return b"q" + number.to_bytes(1, "little")
-        return b"r" + _LENGTH.pack(number)
+            self._parts.append(_MEMO[number])
+        else:
+            self._parts.append(b"r" + _LENGTH.pack(number))
 
 
 def _integer(value: int) -> bytes:

@@ -16,7 +16,7 @@ from certificates import Authority, tls_flags
 from integration.daemon import COMMAND, Daemon, environment, run_command, until
 from integration.wire import framed, numbered_frames, pickled_frame, stock_frame
 
-STARTED = "SELECT started FROM origins ORDER BY id"
+STARTED = "SELECT started FROM origins ORDER BY started"
 
 # What the receiver says itself, and ids.
 ITS_OWN = {"id", "peer", "received"}
@@ -38,7 +38,7 @@ ODD_FRAMES = [
 
 def rows_of(daemon: Daemon) -> list[dict[str, Any]]:
     return [
-        {key: row[key] for key in row.keys() if key not in ITS_OWN}
+        {key: value for key, value in dict(row).items() if key not in ITS_OWN}
         for row in daemon.rows()
     ]
 

@@ -12,7 +12,7 @@ from collector.wire.decoder import Decoder
 from collector.wire.frames import framed
 from collector.wire.limits import DecodeLimits
 from collector.wire.stock import StockReader
-from collector.wire.stock_pickles import CUT, MAX_DEPTH, pickled
+from collector.wire.stock_pickles import CUT, MAX_DEPTH, StockWriter
 
 SCALARS = st.one_of(
     st.none(),
@@ -35,6 +35,10 @@ VALUES = st.recursive(
     max_leaves=15,
 )
 ATTRIBUTES = st.dictionaries(KEYS, VALUES, max_size=8)
+
+
+def pickled(attributes):
+    return StockWriter().pickled(attributes)
 
 
 @given(ATTRIBUTES)
@@ -105,3 +109,15 @@ def test_other_values_are_refused():
     """What no record has is a mistake of the caller."""
     with pytest.raises(TypeError, match="bytes"):
         pickled({"msg": b"bytes"})
+
+
+def test_one_writer_writes_many():
+    """What a writer has kept of earlier records changes nothing in later ones."""
+    writer = StockWriter()
+    for number in range(5000):
+        attributes = {
+            "msg": f"message {number}",
+            "name": "app",
+            f"key{number % 7}": "é",
+        }
+        assert pickle.loads(writer.pickled(attributes)) == attributes
