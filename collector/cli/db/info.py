@@ -1,0 +1,108 @@
+"""`logcollector db info`: what is in a database, and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from collector.cli.reading import Seconds, database_option, database_path, local_zone
+from collector.cli.rendering.json_documents import escaped
+from collector.cli.rendering.printable import one_line
+from collector.cli.rendering.status_text import size
+from collector.cli.rendering.times import TimeTexts
+from collector.store.disk import file_bytes
+from collector.store.inventory import Inventory, take_inventory
+from collector.store.reader import Deadline, open_reader
+
+# Up to this size a file is read whole without being asked: a second or so.
+READ_WHOLE_BYTES: Final = 256 * 1024 * 1024
+
+
+@click.command()
+@database_option
+@click.option("--exact", is_flag=True,
+              help="Sizes to the byte, also if the file is large.")  # fmt: skip
+@click.option("--format", "-o", "output_format", type=click.Choice(["text", "json"]),
+              default="text", show_default=True, help="How to show it.")  # fmt: skip
+@click.option("--utc", is_flag=True, help="Times in UTC, not in local time.")
+@click.option("--timeout", type=Seconds(0, min_open=True), default=60.0,
+              show_default=True, metavar="SECONDS",
+              help="Give up after so long.")  # fmt: skip
+def command(
+    *,
+    database: Path | None,
+    exact: bool,
+    output_format: str,
+    utc: bool,
+    timeout: float,
+) -> None:
+    """Show what is in a database: counts, times, sizes.
+
+    Sizes of the tables are exact up to 256 MiB, or with --exact; else told from
+    the newest rows.
+
+    \b
+    Examples:
+      logcollector db info
+      logcollector db info --exact --db /var/lib/logcollector/logs.sqlite
+      logcollector db info -o json | jq .index_lag
+    """
+    path = database_path(database)
+    with open_reader(path, Deadline(timeout)) as reader:
+        inventory = take_inventory(
+            reader, path, exact_sizes=exact or file_bytes(path) <= READ_WHOLE_BYTES
+        )
+    if output_format == "json":
+        text = escaped(msgspec.json.encode(inventory).decode())
+        click.echo(msgspec.json.format(text))
+        return
+    times = TimeTexts(UTC if utc else local_zone())
+    for line in _lines(inventory, times):
+        click.echo(one_line(line))
+
+
+def _lines(one: Inventory, times: TimeTexts) -> Iterator[str]:
+    yield f"{one.path}: {size(one.file_bytes)}, schema version {one.schema_version}"
+    for name, value in (
+        ("write-ahead log", size(one.log_bytes)),
+        ("free within", size(one.free_bytes)),
+        ("records", f"{one.records:,}{_ids(one)}"),
+        ("created", _span(one.created, times.minutes)),
+        ("received", _span(one.received, times.seconds)),
+        ("call sites", f"{one.call_sites:,}"),
+        ("origins", f"{one.origins:,}"),
+        ("rollups", f"{one.rollups:,}"),
+        ("rejects", f"{one.rejects:,}"),
+        ("imports", f"{one.imports:,}" + _imported(one)),
+        ("not indexed yet", _lag(one)),
+    ):
+        yield f"  {name:<18}{value}"
+    about = "" if one.sizes_are_exact else "about "
+    for table in one.tables:
+        yield f"  {table.name:<18}{about}{size(table.bytes)}"
+
+
+def _ids(one: Inventory) -> str:
+    return "" if one.first_id is None else f", ids {one.first_id} to {one.last_id}"
+
+
+def _imported(one: Inventory) -> str:
+    return f", {one.imported_ids:,} ids" if one.imports else ""
+
+
+def _lag(one: Inventory) -> str:
+    if not one.has_search_index:
+        return "there is no search index"
+    return f"{one.index_lag:,}"
+
+
+def _span(
+    bounds: tuple[float | None, float | None], text: Callable[[object], str]
+) -> str:
+    first, last = bounds
+    return "-" if first is None else f"{text(first)} to {text(last)}"
