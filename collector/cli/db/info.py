@@ -82,9 +82,10 @@ def _lines(one: Inventory, times: TimeTexts) -> Iterator[str]:
         ("not indexed yet", _lag(one)),
     ):
         yield f"  {name:<18}{value}"
-    about = "" if one.sizes_are_exact else "about "
+    about = "" if one.sizes_are_exact else ", about"
+    yield f"  tables, with their indexes{about}:"
     for table in one.tables:
-        yield f"  {table.name:<18}{about}{size(table.bytes)}"
+        yield f"    {table.name:<16}{size(table.bytes)}"
 
 
 def _ids(one: Inventory) -> str:
