@@ -20,11 +20,12 @@ from collector.cli.reading import (
     ProgressLine,
     QueryCommand,
     Reading,
+    Seconds,
     progress_line,
     reading_options,
 )
 from collector.cli.stock_attributes import stock_attributes
-from collector.errors import ConfigError
+from collector.errors import ConfigError, QueryTimeout, ReadError
 from collector.query.log_row import LogRow
 from collector.store.reader import Deadline, Reader, open_reader
 from collector.store.search import FETCHED_ROWS, Search, started_times
@@ -51,10 +52,10 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 @click.option("--after", type=click.IntRange(0), default=0, metavar="ID",
               help="Only ids after this one: to go on.")  # fmt: skip
 @click.option("--limit", "-n", type=click.IntRange(1), help="Most records to send.")
-@click.option("--speed", type=click.FloatRange(0, min_open=True), metavar="N",
+@click.option("--speed", type=Seconds(0, min_open=True), metavar="N",
               help="In the rhythm of their creation, N times as fast.  "
               "[default: as fast as can be]")  # fmt: skip
-@click.option("--max-gap", type=click.FloatRange(0), default=60.0, show_default=True,
+@click.option("--max-gap", type=Seconds(0), default=60.0, show_default=True,
               metavar="SECONDS", help="With --speed, wait no longer.")  # fmt: skip
 @click.option("--tls-ca", type=click.Path(path_type=Path), metavar="FILE",
               help="Speak TLS, with who has a certificate of this CA.")  # fmt: skip
@@ -111,11 +112,12 @@ def command(
         )
         pace = None if speed is None else Pace(speed, max_gap)
         replay = Replay(outlet, pace, progress, after=after, last=last)
-        for number in SIGNALS:
-            signal.signal(number, replay.stop)
+        before = [signal.signal(number, replay.stop) for number in SIGNALS]
         try:
             replay.run(_timed(reader, rows))
         finally:
+            for number, handler in zip(SIGNALS, before, strict=True):
+                signal.signal(number, handler)
             outlet.close()
             progress.clear()
             click.echo(replay.told(), err=True)
@@ -143,11 +145,10 @@ class Replay:
         self._writer = StockWriter()
         self._begun = time.monotonic()
         self._waiting = bytearray()
-        self._unconfirmed = 0
-        self._sent_id = after
-        self.sent = 0
-        self.confirmed = 0
-        self.confirmed_id = after
+        self._waiting_records = 0
+        self._last_id = self._sent_id = self._confirmed_id = after
+        self._sent = self._confirmed = 0
+        self._is_done = False
         self.stopped_by: int | None = None
 
     def stop(self, number: int, _: object) -> None:
@@ -158,6 +159,16 @@ class Replay:
 
     def run(self, rows: Iterable[tuple[LogRow, float]]) -> None:
         """Send all, or until a signal. Raises SendError."""
+        try:
+            self._send_all(rows)
+        except (QueryTimeout, ReadError):
+            # That costs no record that is on its way.
+            self._confirm()
+            raise
+        self._confirm()
+        self._is_done = self.stopped_by is None
+
+    def _send_all(self, rows: Iterable[tuple[LogRow, float]]) -> None:
         for row, started in rows:
             if self._pace is not None:
                 self._wait(self._begun + self._pace.due_seconds(row.created))
@@ -166,42 +177,45 @@ class Replay:
             self._waiting += framed(
                 self._writer.pickled(stock_attributes(row, started))
             )
-            self._sent_id = row.id
-            self.sent += 1
-            self._unconfirmed += 1
+            self._waiting_records += 1
+            self._last_id = row.id
             if len(self._waiting) >= SEND_BYTES:
                 self._send()
-            if self._unconfirmed >= CONFIRM_RECORDS:
+            if self._sent - self._confirmed >= CONFIRM_RECORDS:
                 self._confirm()
-        self._confirm()
 
     def told(self) -> str:
         """Return what was done, and how to go on if that was not all."""
         seconds = time.monotonic() - self._begun
-        text = f"{self.confirmed:,} records sent in {seconds:.1f} s"
-        if self.confirmed:
-            text += f", {self.confirmed / max(seconds, 0.001):,.0f} a second"
-        if self.sent > self.confirmed:
+        text = f"{self._confirmed:,} records sent in {seconds:.1f} s"
+        if self._confirmed:
+            text += f", {self._confirmed / max(seconds, 0.001):,.0f} a second"
+        if self._sent > self._confirmed:
             text += (
-                f"; of {self.sent - self.confirmed:,} more, up to id {self._sent_id}, "
-                "nobody knows whether they were read"
+                f"; of {self._sent - self._confirmed:,} more, up to id "
+                f"{self._sent_id}, nobody knows whether they were read"
             )
-        if self.sent > self.confirmed or self.stopped_by is not None:
-            text += f"; go on with --after {self.confirmed_id}"
-        return text
+        return (
+            text
+            if self._is_done
+            else f"{text}; go on with --after {self._confirmed_id}"
+        )
 
     def _send(self) -> None:
+        self._outlet.connect()
+        self._sent += self._waiting_records
+        self._sent_id = self._last_id
         self._outlet.send(bytes(self._waiting))
         self._waiting.clear()
+        self._waiting_records = 0
         self._progress(self._sent_id - self._after, self._last - self._after)
 
     def _confirm(self) -> None:
         if self._waiting:
             self._send()
         self._outlet.confirm()
-        self._unconfirmed = 0
-        self.confirmed = self.sent
-        self.confirmed_id = self._sent_id
+        self._confirmed = self._sent
+        self._confirmed_id = self._sent_id
 
     def _wait(self, due: float) -> None:
         """Wait until a time; what is due before goes out first."""
