@@ -1,3 +1,4 @@
+"""Writing beside the daemon: in small steps, with the lock free between them."""
 """Writing to a database beside a daemon that may be at work on it."""
 
 from __future__ import annotations
@@ -8,6 +9,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from collector.store.database import refuse_links
+from collector.store.reader import FAULTS, connect, explained
+
+# The pause between two transactions. The daemon, if it runs, tries for 50 ms to get
 from collector.store.reader import FAULTS, connect, explained
 
 # The pause behind each transaction. The daemon, if it runs, tries for 50 ms to get
@@ -19,6 +24,14 @@ BUSY_SECONDS: Final = 10.0
 
 
 @contextmanager
+def opened_beside(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database of ours, in today's schema, to write to it.
+
+    In autocommit mode. Raises ReadError, also for what SQLite reports within.
+    """
+    # For what it checks.
+    connect(path).close()
+    refuse_links(path)
 def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database of ours, in today's schema, in autocommit mode.
 

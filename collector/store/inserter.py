@@ -78,7 +78,7 @@ class Inserter:
                     self.interned.forget()
                     self._interned_version = version
                 if batch.records:
-                    self._insert_records(connection, batch.records)
+                    self.insert_records(connection, batch.records)
                 if batch.rejects:
                     insert_rejects(connection, batch.rejects, max_rejects)
                 if batch.position is not None:
@@ -89,9 +89,13 @@ class Inserter:
             raise
         self.interned.trim()
 
-    def _insert_records(
+    def insert_records(
         self, connection: sqlite3.Connection, records: list[Record]
     ) -> None:
+        """Store records within a transaction of the caller's.
+
+        If that is rolled back, this inserter must not be used again.
+        """
         [(last_id,)] = connection.execute("SELECT max(id) FROM records")
         start = 0
         for rows in ROWS_PER_STATEMENT:

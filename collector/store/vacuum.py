@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from collector.errors import ReadError
+from collector.store.beside import PAUSE_SECONDS, opened_beside
 from collector.store.claim import Claim
-from collector.store.database import refuse_links
 from collector.store.disk import free_bytes
-from collector.store.reader import FAULTS, connect, explained
+from collector.store.reader import connect
 
-# Pages of one transaction, and the pause behind it. The daemon, if it runs, tries
-# for 50 ms to get the lock, at least every 20 ms: it must find it free.
+# Pages of one transaction.
 STEP_PAGES: Final = 500
-PAUSE_SECONDS: Final = 0.025
-
-# How long to wait for the daemon's own transactions.
-BUSY_SECONDS: Final = 10.0
 
 # Called with how many pages of how many are done.
 Progress = Callable[[int, int], None]
@@ -38,7 +32,7 @@ def give_back(path: Path, progress: Progress) -> tuple[int, int]:
     The daemon may run; what becomes free meanwhile is given back by itself or
     the next time. Raises ReadError.
     """
-    with _opened(path) as connection:
+    with opened_beside(path) as connection:
         before = _bytes(connection)
         total = left = _free_pages(connection)
         while left > 0:
@@ -64,7 +58,7 @@ def rewrite(path: Path) -> tuple[int, int]:
     claim = Claim(path)
     claim.take()
     try:
-        with _opened(path) as connection:
+        with opened_beside(path) as connection:
             before = _bytes(connection)
             _check_room(connection, path)
             connection.execute("VACUUM")
@@ -73,20 +67,6 @@ def rewrite(path: Path) -> tuple[int, int]:
     finally:
         claim.release()
     return before, after
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    # For what it checks: that there is a database of ours, in today's schema.
-    connect(path).close()
-    refuse_links(path)
-    try:
-        with closing(
-            sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        ) as connection:
-            yield connection
-    except FAULTS as error:
-        raise explained(path, error) from None
 
 
 def _check_room(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,50 @@
+"""`logcollector rejects clear`: delete rejects."""
+
+from __future__ import annotations
+
+import time
+from datetime import tzinfo
+from pathlib import Path
+
+import click
+
+from collector.cli.reading import database_option, database_path
+from collector.cli.rejects.selecting import selection_options
+from collector.store.beside import PAUSE_SECONDS, opened_beside
+from collector.store.reader import Deadline, open_reader
+from collector.store.rejected import STEP_REJECTS, Selection, delete, oldest_first
+
+
+@click.command()
+@selection_options(must_choose=True)
+@click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+@database_option
+def command(
+    *,
+    selection: Selection,
+    zone: tzinfo,  # noqa: ARG001 - of the options
+    yes: bool,
+    database: Path | None,
+) -> None:
+    """Delete rejects for good. The daemon may run meanwhile.
+
+    \b
+    Examples:
+      logcollector rejects clear 12 13
+      logcollector rejects clear --reason frame_too_large --until 7d
+      logcollector rejects clear --all --yes
+    """
+    path = database_path(database)
+    with open_reader(path, Deadline(None)) as reader:
+        ids = [one.id for page in oldest_first(reader, selection) for one in page]
+    if not ids:
+        click.echo(f"{path}: there are no such rejects", err=True)
+        return
+    if not yes:
+        click.confirm(f"{path}: delete {len(ids):,} rejects?", abort=True, err=True)
+    deleted = 0
+    with opened_beside(path) as connection:
+        for start in range(0, len(ids), STEP_REJECTS):
+            deleted += delete(connection, ids[start : start + STEP_REJECTS])
+            time.sleep(PAUSE_SECONDS)
+    click.echo(f"{path}: {deleted:,} rejects deleted", err=True)

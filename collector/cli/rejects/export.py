@@ -1,0 +1,76 @@
+"""`logcollector rejects export`: rejected payloads, to look into elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from datetime import tzinfo
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from collector.cli.reading import database_option, database_path
+from collector.cli.rejects.selecting import selection_options
+from collector.cli.rendering.json_documents import escaped
+from collector.errors import ReadError
+from collector.store.reader import Deadline, open_reader
+from collector.store.rejected import Selection, oldest_first, payload_of
+
+TIMEOUT_SECONDS: Final = 600.0
+
+
+@click.command()
+@selection_options()
+@click.option("--to", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Each payload as a file ID.payload in this folder.")  # fmt: skip
+@database_option
+def command(
+    *,
+    selection: Selection,
+    zone: tzinfo,  # noqa: ARG001 - of the options
+    folder: Path | None,
+    database: Path | None,
+) -> None:
+    """Write rejects with their payloads: a JSON object a line, or files.
+
+    In JSON the payload is in base64. What is longer than 64 KiB is kept, and so
+    exported, up to there. Files that are there are not overwritten.
+
+    \b
+    Examples:
+      logcollector rejects export > rejects.jsonl
+      logcollector rejects export 12 --to /tmp/rejects
+      logcollector rejects export --reason malformed_pickle --to /tmp/rejects
+    """
+    path = database_path(database)
+    exported = 0
+    with open_reader(path, Deadline(TIMEOUT_SECONDS)) as reader:
+        for page in oldest_first(reader, selection):
+            for reject in page:
+                payload = payload_of(reader, reject.id)
+                if payload is None:
+                    continue
+                exported += 1
+                if folder is not None:
+                    _write(folder, f"{reject.id}.payload", payload)
+                    continue
+                told = reject._asdict()
+                told["payload"] = base64.b64encode(payload).decode()
+                sys.stdout.write(escaped(msgspec.json.encode(told).decode()) + "\n")
+    if folder is not None:
+        click.echo(f"{folder}: {exported:,} payloads", err=True)
+
+
+def _write(folder: Path, name: str, payload: bytes) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+        with (folder / name).open("xb") as file:
+            file.write(payload)
+    except FileExistsError:
+        raise ReadError(
+            f"{folder / name}: is there already; name another folder"
+        ) from None
+    except OSError as error:
+        raise ReadError(f"{folder / name}: cannot be written: {error}") from None
