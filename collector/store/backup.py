@@ -117,16 +117,16 @@ def _copy(
                 progress=lambda _, left, total: progress(total - left, total),
             )
             connection.execute("COMMIT")
-            _verify(copy, part)
+            _verify(copy, source, part)
     except FAULTS as error:
         raise explained(source, error) from None
 
 
-def _verify(copy: sqlite3.Connection, part: Path) -> None:
+def _verify(copy: sqlite3.Connection, source: Path, part: Path) -> None:
     for found in damage(Reader(copy, part, Deadline(None)), thorough=False):
         raise ReadError(
-            f"the copy is not sound: {found.table}: {found.text}; check the "
-            "database (`logcollector db check`) and the disk"
+            f"{source}: its copy is not sound: {found.table}: {found.text}; see what "
+            "`logcollector db check` says, and check the disk"
         )
 
 
