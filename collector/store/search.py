@@ -36,6 +36,9 @@ SAMPLED_IDS: Final = 5_000
 FETCHED_ROWS: Final = 500
 FETCHED_CHARS: Final = 8_000_000
 
+# Rows that are looked up one by one are so many times as slow as all of a range.
+DENSE_IDS: Final = 3
+
 # SQLite counts no further.
 MOST_ROWS: Final = 2**63 - 1
 
@@ -339,12 +342,17 @@ def fetch_after(reader: Reader, record_id: int, limit: int) -> list[LogRow]:
 def started_times(reader: Reader, ids: list[int]) -> dict[int, float]:
     """Return when the processes of the records of some ids began to log.
 
-    Epoch seconds; 0.0 where that is not known.
+    Epoch seconds; 0.0 where that is not known. The ids are in order.
     """
+    chosen = "r.id IN (SELECT value FROM json_each(?))"
+    values: tuple[object, ...] = (json.dumps(ids),)
+    if ids[-1] - ids[0] < DENSE_IDS * len(ids):
+        # With those between them, it is quicker.
+        chosen, values = "r.id BETWEEN ? AND ?", (ids[0], ids[-1])
     rows = reader.rows(
         "SELECT r.id, o.started FROM records AS r JOIN origins AS o "
-        "ON o.id = r.origin_id WHERE r.id IN (SELECT value FROM json_each(?))",
-        (json.dumps(ids),),
+        f"ON o.id = r.origin_id WHERE {chosen}",
+        values,
     )
     return dict(rows)
 

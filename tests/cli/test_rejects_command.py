@@ -193,7 +193,8 @@ def test_retry(run, rejects):
     assert rows(path, "SELECT id FROM rejects") == [(2,), (4,), (5,)]
     assert rows(
         path,
-        "SELECT message, hostname, peer, round(received, 3) FROM logs WHERE id > 1 ORDER BY id",
+        "SELECT message, hostname, peer, round(received, 3) FROM logs "
+        "WHERE id > 1 ORDER BY id",
     ) == [
         ("of a stock client", "10.0.0.0", "10.0.0.0", BASE),
         ("json", "web7", "10.0.0.2", BASE + 2),
