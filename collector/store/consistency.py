@@ -20,7 +20,7 @@ from collector.store.finding import (
     Rule,
     id_steps,
 )
-from collector.store.index_rules import index
+from collector.store.index_rules import index, index_parts
 from collector.store.reader import Reader
 from collector.store.rollup_rules import lengths, rollups
 from collector.store.search import Progress
@@ -134,5 +134,6 @@ RULES: Final[tuple[Rule, ...]] = (
     references,
     rollups,
     lengths,
+    index_parts,
     index,
 )

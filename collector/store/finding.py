@@ -15,7 +15,7 @@ MOST_FINDINGS: Final = 20
 # Ids of one statement: a tenth of a second or so.
 STEP_IDS: Final = 100_000
 
-COPY: Final = "what can be read of it can be copied into a new database"
+COPY: Final = "`logcollector import` takes what can be read into a new database"
 REINDEX: Final = "`logcollector db reindex` makes the index anew"
 
 

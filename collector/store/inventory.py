@@ -6,6 +6,7 @@ the byte need the whole file to be read.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,11 @@ _SAMPLED: Final = {
 _ROLLUP_BYTES: Final = 24
 
 SEARCH: Final = "search index"
+
+# The tables that FTS5 keeps for each part.
+_IS_OF_SEARCH: Final = re.compile(
+    "search(_[0-9]+)*(_(data|idx|config|content|docsize))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def take_inventory(reader: Reader, path: Path, *, exact_sizes: bool) -> Inventor
     )[0]
     indexed = reader.indexed_id()
     lag = 0 if last_id is None else max(0, last_id - max(indexed, first_id - 1))
-    has_index = bool(reader.rows("SELECT 1 FROM sqlite_master WHERE name = 'search'"))
+    has_index = bool(reader.rows("SELECT 1 FROM search_parts"))
     exact = _exact_sizes(reader) if exact_sizes else None
     used = (pages - free_pages) * page_bytes
     sizes = exact or _estimated_sizes(reader, counts, used, has_index=has_index)
@@ -162,9 +168,7 @@ def _exact_sizes(reader: Reader) -> dict[str, int] | None:
         raise
     sizes: dict[str, int] = {}
     for table, size in rows:
-        name = (
-            SEARCH if table.startswith("search_") and table != "search_state" else table
-        )
+        name = SEARCH if _IS_OF_SEARCH.fullmatch(table) else table
         sizes[name] = sizes.get(name, 0) + size
     return sizes
 

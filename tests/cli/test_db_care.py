@@ -120,7 +120,7 @@ def test_check(run, database):
     assert "search: " in wrong.stdout
     assert "db reindex" in wrong.stderr
     assert "not sound" in wrong.stderr
-    assert {one["table"] for one in told} == {"rollups", "search"}
+    assert {one["table"] for one in told} == {"rollups", "search", "search_parts"}
 
 
 def test_a_check_that_takes_too_long(run, database):

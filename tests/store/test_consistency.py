@@ -97,7 +97,17 @@ def test_whatever_is_stored_is_consistent(example_path, batches, step):
         ("UPDATE search_state SET indexed_id = 999", "search_state", "999"),
         ("DELETE FROM search_state", "search_state", "0 rows"),
         ("DELETE FROM writer_state", "writer_state", "0 rows"),
-        ("UPDATE search_data SET block = x'0102'", "search", "150 of 150 records"),
+        ("UPDATE search_0_data SET block = x'0102'", "search", "150 of 150 records"),
+        (
+            "UPDATE search_parts SET records = 149",
+            "search_parts",
+            "counts 149 records; there are 150",
+        ),
+        (
+            "INSERT INTO search_parts VALUES (150, 160, 'search_0', 11, 11, '', 0)",
+            "search_parts",
+            "overlaps",
+        ),
         (
             "INSERT INTO imports VALUES (1, 50, 1.0), (50, 60, 1.0)",
             "imports",
