@@ -12,8 +12,9 @@ from collector.store.search import Progress
 # Findings of one rule: of a table that is lost altogether not all need be told.
 MOST_FINDINGS: Final = 20
 
-# Ids of one statement: a tenth of a second or so.
-STEP_IDS: Final = 100_000
+# Ids of one statement: a tenth of a second or so. The daemon can cut its log back
+# when no reader needs it for longer than half a second.
+STEP_IDS: Final = 20_000
 
 COPY: Final = "`logcollector import` takes what can be read into a new database"
 REINDEX: Final = "`logcollector db reindex` makes the index anew"

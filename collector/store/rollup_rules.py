@@ -1,8 +1,8 @@
 """Whether rollups count the records that are there.
 
-Records are counted by minute and call site in steps of their ids; a rollup
-that differs from the sum of the steps is counted again in one statement, since
-records may have come or gone between them.
+Records are counted by minute and call site in steps of their ids. Those of a
+rollup may come and go meanwhile; so rollups are read before and after, and only
+those are compared that have not changed between.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from collector.store.search import Progress
 # Rollups of one statement.
 PAGE_ROLLUPS: Final = 20_000
 
-# Days are taken together as long as no more records than these are in them.
-DAYS_RECORDS: Final = 200_000
+# Hours or days are taken together as long as no more records are in them.
+SPAN_RECORDS: Final = 100_000
 
 _FRESH: Final = f"""
 fresh AS (
@@ -63,27 +63,16 @@ _COUNTED: Final = (
     )
 )
 _PAGE: Final = (
-    "SELECT start, call_site_id, count FROM rollups WHERE seconds = ? "
+    "SELECT start, call_site_id, count, last_id FROM rollups WHERE seconds = ? "
     "AND (start, call_site_id) > (?, ?) ORDER BY start, call_site_id LIMIT ?"
 )
-_AGAIN: Final = f"""
-WITH minute AS (
-    SELECT * FROM rollups WHERE seconds = {MINUTE} AND start = ?),
-there AS (
-    SELECT call_site_id, count(*) AS count FROM records
-    WHERE id BETWEEN (SELECT min(first_id) FROM minute)
-        AND (SELECT max(last_id) FROM minute)
-        AND CAST(created AS INTEGER) / {MINUTE} * {MINUTE} = ?
-    GROUP BY 1)
-SELECT m.call_site_id, m.count, coalesce(t.count, 0)
-FROM minute AS m LEFT JOIN there AS t USING (call_site_id)
-WHERE m.count <> coalesce(t.count, 0) LIMIT {MOST_FINDINGS}
-"""
 
 
 def rollups(reader: Reader, progress: Progress) -> Iterator[Finding]:
     """Find rollups whose counts or bounds are not those of the records."""
     with closing(_Tally()) as tally:
+        for page in _pages(reader):
+            tally.add_before(page)
         for bounds in id_steps(reader, progress):
             counted = []
             for table, seconds, start, key, *numbers in reader.rows(_COUNTED, bounds):
@@ -95,14 +84,25 @@ def rollups(reader: Reader, progress: Progress) -> Iterator[Finding]:
                     f"{_named(seconds, start, table, key)} lacks records with ids "
                     f"from {numbers[0]} to {numbers[1]}",
                 )
-            tally.add(counted)
-        for start in _doubtful_minutes(reader, tally):
-            for site, count, there in reader.rows(_AGAIN, (start, start)):
+            tally.add_counted(counted)
+        for page in _pages(reader):
+            for start, site, count, there in tally.different(page):
                 yield Finding(
                     "rollups",
                     f"{_named(MINUTE, start, 'rollups', site)} counts {count:,} "
                     f"records; there are {there:,}",
                 )
+
+
+Minutely = tuple[int, int, int, int]
+
+
+def _pages(reader: Reader) -> Iterator[list[Minutely]]:
+    """Yield the rollups of minutes: start, call site, count and last id of each."""
+    start = call_site_id = -1
+    while page := reader.rows(_PAGE, (MINUTE, start, call_site_id, PAGE_ROLLUPS)):
+        yield page
+        start, call_site_id = page[-1][:2]
 
 
 class _Tally:
@@ -112,40 +112,44 @@ class _Tally:
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; "
-            "CREATE TABLE counts (start INTEGER, call_site_id INTEGER, count INTEGER, "
+            "CREATE TABLE tally (start INTEGER, call_site_id INTEGER, before INTEGER, "
+            "last_id INTEGER, counted INTEGER NOT NULL DEFAULT 0, "
             "PRIMARY KEY (start, call_site_id)) WITHOUT ROWID; BEGIN"
         )
 
-    def add(self, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Add start, call site and count of each row."""
+    def add_before(self, rollups: list[Minutely]) -> None:
+        """Note rollups as they are before anything is counted."""
         self._connection.executemany(
-            "INSERT INTO counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE "
-            "SET count = count + excluded.count",
+            "INSERT INTO tally (start, call_site_id, before, last_id) "
+            "VALUES (?, ?, ?, ?)",
+            rollups,
+        )
+
+    def add_counted(self, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Count records: start, call site and how many."""
+        self._connection.executemany(
+            "INSERT INTO tally (start, call_site_id, counted) VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET counted = counted + excluded.counted",
             rows,
         )
 
-    def count(self, start: int, call_site_id: int) -> int:
-        """Return how many there are of a call site in a minute."""
-        found = self._connection.execute(
-            "SELECT count FROM counts WHERE start = ? AND call_site_id = ?",
-            (start, call_site_id),
-        ).fetchone()
-        return found[0] if found else 0
+    def different(self, rollups: list[Minutely]) -> Iterator[Minutely]:
+        """Yield those that are as they were before, and that were counted otherwise.
+
+        With their counts: as they say, and as counted.
+        """
+        for start, call_site_id, count, last_id in rollups:
+            found = self._connection.execute(
+                "SELECT counted FROM tally WHERE start = ? AND call_site_id = ? "
+                "AND before = ? AND last_id = ? AND counted <> before",
+                (start, call_site_id, count, last_id),
+            ).fetchone()
+            if found:
+                yield start, call_site_id, count, found[0]
 
     def close(self) -> None:
         """Forget all of it."""
         self._connection.close()
-
-
-def _doubtful_minutes(reader: Reader, tally: _Tally) -> Iterator[int]:
-    """Yield the minutes in which rollups and the tally differ."""
-    start = call_site_id = -1
-    doubted = None
-    while page := reader.rows(_PAGE, (MINUTE, start, call_site_id, PAGE_ROLLUPS)):
-        for start, call_site_id, count in page:
-            if start != doubted and tally.count(start, call_site_id) != count:
-                doubted = start
-                yield start
 
 
 def lengths(reader: Reader, _: Progress) -> Iterator[Finding]:
@@ -153,14 +157,15 @@ def lengths(reader: Reader, _: Progress) -> Iterator[Finding]:
 
     And those by level that differ from those by call site.
     """
-    for span in _spans(reader):
-        for table, seconds, sql in _DIFFERENT:
-            for start, key in reader.rows(sql, span * 4):
-                yield Finding(
-                    table,
-                    f"{_named(seconds, start, table, key)} has another count than the "
-                    "rollups that it is made of",
-                )
+    for unit in (HOUR, DAY):
+        for span in _spans(reader, unit):
+            for table, seconds, sql in _DIFFERENT[unit]:
+                for start, key in reader.rows(sql, span * 4):
+                    yield Finding(
+                        table,
+                        f"{_named(seconds, start, table, key)} has another count than "
+                        "the rollups that it is made of",
+                    )
 
 
 def _different(table: str, key: str, seconds: int, parts: str, part: int) -> str:
@@ -185,31 +190,39 @@ _LEVELS_OF_SITES: Final = (
     "(SELECT r.*, c.levelno FROM rollups AS r "
     "JOIN call_sites AS c ON c.id = r.call_site_id)"
 )
-_DIFFERENT: Final = tuple(
-    (table, seconds, _different(table, key, seconds, parts, part))
-    for table, key, seconds, parts, part in (
-        ("rollups", "call_site_id", HOUR, "rollups", MINUTE),
-        ("rollups", "call_site_id", DAY, "rollups", HOUR),
-        ("level_rollups", "levelno", MINUTE, _LEVELS_OF_SITES, MINUTE),
-        ("level_rollups", "levelno", HOUR, "level_rollups", MINUTE),
-        ("level_rollups", "levelno", DAY, "level_rollups", HOUR),
+# Those that can be told within an hour, and within a day.
+_DIFFERENT: Final = {
+    unit: tuple(
+        (table, seconds, _different(table, key, seconds, parts, part))
+        for table, key, seconds, parts, part in rules
     )
-)
+    for unit, rules in {
+        HOUR: (
+            ("rollups", "call_site_id", HOUR, "rollups", MINUTE),
+            ("level_rollups", "levelno", MINUTE, _LEVELS_OF_SITES, MINUTE),
+            ("level_rollups", "levelno", HOUR, "level_rollups", MINUTE),
+        ),
+        DAY: (
+            ("rollups", "call_site_id", DAY, "rollups", HOUR),
+            ("level_rollups", "levelno", DAY, "level_rollups", HOUR),
+        ),
+    }.items()
+}
 
 
-def _spans(reader: Reader) -> Iterator[tuple[int, int]]:
-    """Yield spans of whole days, as start and stop, that together hold all rollups."""
-    start = day = -DAY
+def _spans(reader: Reader, unit: int) -> Iterator[tuple[int, int]]:
+    """Yield spans of whole hours or days, as start and stop, that hold all rollups."""
+    start = at = -unit
     records = 0
     while page := reader.rows(
         "SELECT start, sum(count) FROM level_rollups WHERE seconds = ? AND start > ? "
         "GROUP BY start ORDER BY start LIMIT ?",
-        (DAY, day, PAGE_ROLLUPS),
+        (unit, at, PAGE_ROLLUPS),
     ):
-        for day, count in page:
-            if records and records + count > DAYS_RECORDS:
-                yield start, day
-                start, records = day, 0
+        for at, count in page:
+            if records and records + count > SPAN_RECORDS:
+                yield start, at
+                start, records = at, 0
             records += count
     yield start, END_OF_TIME
 

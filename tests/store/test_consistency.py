@@ -60,7 +60,7 @@ def test_whatever_is_stored_is_consistent(example_path, batches, step):
         one.index(3)
         patch.setattr(finding, "STEP_IDS", step)
         patch.setattr(rollup_rules, "PAGE_ROLLUPS", step)
-        patch.setattr(rollup_rules, "DAYS_RECORDS", step)
+        patch.setattr(rollup_rules, "SPAN_RECORDS", step)
         assert found(one.path) == (set(), "")
 
 
