@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from collector import ServerContext
+from collector.cli.db import group as db
 from collector.cli.main import COMMANDS
+from collector.cli.rejects import group as rejects
 from collector.config import Settings
 from collector.config_toml import as_toml
 
@@ -25,7 +27,16 @@ def test_every_setting_is_in_the_readme(field):
     assert f"`{field.name}`" in README
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ("config", "db")])
+GROUPS = {"db": db.COMMANDS, "rejects": rejects.COMMANDS}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(name for name in COMMANDS if name not in ("config", *GROUPS)),
+        *(f"{group} {name}" for group, names in GROUPS.items() for name in names),
+    ],
+)
 def test_every_command_is_in_the_readme(command):
     """Each command has its row in the README."""
     assert f"| `logcollector {command}` |" in README
