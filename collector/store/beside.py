@@ -1,4 +1,3 @@
-"""Writing beside the daemon: in small steps, with the lock free between them."""
 """Writing to a database beside a daemon that may be at work on it."""
 
 from __future__ import annotations
@@ -12,9 +11,6 @@ from typing import Final
 from collector.store.database import refuse_links
 from collector.store.reader import FAULTS, connect, explained
 
-# The pause between two transactions. The daemon, if it runs, tries for 50 ms to get
-from collector.store.reader import FAULTS, connect, explained
-
 # The pause behind each transaction. The daemon, if it runs, tries for 50 ms to get
 # the lock, at least every 20 ms: it must find it free.
 PAUSE_SECONDS: Final = 0.025
@@ -24,14 +20,6 @@ BUSY_SECONDS: Final = 10.0
 
 
 @contextmanager
-def opened_beside(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database of ours, in today's schema, to write to it.
-
-    In autocommit mode. Raises ReadError, also for what SQLite reports within.
-    """
-    # For what it checks.
-    connect(path).close()
-    refuse_links(path)
 def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a database of ours, in today's schema, in autocommit mode.
 
@@ -40,6 +28,7 @@ def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
     """
     # For what it checks.
     connect(path).close()
+    refuse_links(path)
     try:
         with closing(
             sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.errors import ReadError
-from collector.store.beside import PAUSE_SECONDS, opened_beside
+from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.claim import Claim
 from collector.store.disk import free_bytes
 from collector.store.reader import connect
@@ -32,7 +32,7 @@ def give_back(path: Path, progress: Progress) -> tuple[int, int]:
     The daemon may run; what becomes free meanwhile is given back by itself or
     the next time. Raises ReadError.
     """
-    with opened_beside(path) as connection:
+    with open_beside(path) as connection:
         before = _bytes(connection)
         total = left = _free_pages(connection)
         while left > 0:
@@ -58,7 +58,7 @@ def rewrite(path: Path) -> tuple[int, int]:
     claim = Claim(path)
     claim.take()
     try:
-        with opened_beside(path) as connection:
+        with open_beside(path) as connection:
             before = _bytes(connection)
             _check_room(connection, path)
             connection.execute("VACUUM")

@@ -10,7 +10,7 @@ import click
 
 from collector.cli.reading import database_option, database_path
 from collector.cli.rejects.selecting import selection_options
-from collector.store.beside import PAUSE_SECONDS, opened_beside
+from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import STEP_REJECTS, Selection, delete, oldest_first
 
@@ -43,7 +43,7 @@ def command(
     if not yes:
         click.confirm(f"{path}: delete {len(ids):,} rejects?", abort=True, err=True)
     deleted = 0
-    with opened_beside(path) as connection:
+    with open_beside(path) as connection:
         for start in range(0, len(ids), STEP_REJECTS):
             deleted += delete(connection, ids[start : start + STEP_REJECTS])
             time.sleep(PAUSE_SECONDS)

@@ -16,7 +16,7 @@ from collector.cli.rejects.today import Today
 from collector.cli.rendering.printable import one_line
 from collector.errors import DecodeError
 from collector.record import Record
-from collector.store.beside import PAUSE_SECONDS, opened_beside
+from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.failures import Failure, classify
 from collector.store.reader import Deadline, Reader, open_reader
 from collector.store.rejected import (
@@ -55,7 +55,7 @@ def command(
     stored = remaining = 0
     with (
         open_reader(path, Deadline(None)) as reader,
-        opened_beside(path) as connection,
+        open_beside(path) as connection,
         progress_line("decoding", "rejects") as progress,
     ):
         for page in oldest_first(reader, selection):
