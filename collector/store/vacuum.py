@@ -11,16 +11,14 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from collector.errors import ReadError
 from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.claim import Claim
 from collector.store.disk import free_bytes
+from collector.store.fetching import fetching
+from collector.store.file_space import STEP_PAGES, Space, measure
 from collector.store.reader import connect
-
-# Pages of one transaction.
-STEP_PAGES: Final = 500
 
 # Called with how many pages of how many are done.
 Progress = Callable[[int, int], None]
@@ -33,19 +31,19 @@ def give_back(path: Path, progress: Progress) -> tuple[int, int]:
     the next time. Raises ReadError.
     """
     with open_beside(path) as connection:
-        before = _bytes(connection)
-        total = left = _free_pages(connection)
+        space = _space(connection)
+        before = space.file_bytes
+        total = left = space.free_pages
         while left > 0:
-            # It has a row without columns for each page: `execute` ends at the first.
+            # Not by execute: it would stop after the first page.
             connection.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")
-            now = _free_pages(connection)
-            left = min(left - STEP_PAGES, now)
+            space = _space(connection)
+            left = min(left - STEP_PAGES, space.free_pages)
             progress(total - max(left, 0), total)
             time.sleep(PAUSE_SECONDS)
-        after = _bytes(connection)
         # The file itself ends where the log is moved into it.
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-    return before, after
+    return before, space.file_bytes
 
 
 def rewrite(path: Path) -> tuple[int, int]:
@@ -59,41 +57,30 @@ def rewrite(path: Path) -> tuple[int, int]:
     claim.take()
     try:
         with open_beside(path) as connection:
-            before = _bytes(connection)
-            _check_room(connection, path)
+            before = _space(connection)
+            _check_room(before, path)
             connection.execute("VACUUM")
-            after = _bytes(connection)
+            after = _space(connection)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         claim.release()
-    return before, after
+    return before.file_bytes, after.file_bytes
 
 
-def _check_room(connection: sqlite3.Connection, path: Path) -> None:
+def _check_room(space: Space, path: Path) -> None:
     """Raise ReadError where there is no room for what VACUUM needs.
 
     It makes the new file among SQLite's temporary ones, and puts it in the place
     of the old one by way of the write-ahead log.
     """
-    used = _bytes(connection) - _free_pages(connection) * _page_bytes(connection)
+    needed = 2 * space.used_bytes
     free = free_bytes(path.absolute())
-    if free is not None and free < 2 * used:
+    if free is not None and free < needed:
         raise ReadError(
-            f"{path}: to write it anew takes up to {2 * used:,} bytes, and the disk "
+            f"{path}: to write it anew takes up to {needed:,} bytes, and the disk "
             f"has {free:,} left; without --full nothing is needed"
         )
 
 
-def _bytes(connection: sqlite3.Connection) -> int:
-    [(pages,)] = connection.execute("PRAGMA page_count")
-    return int(pages) * _page_bytes(connection)
-
-
-def _page_bytes(connection: sqlite3.Connection) -> int:
-    [(size,)] = connection.execute("PRAGMA page_size")
-    return int(size)
-
-
-def _free_pages(connection: sqlite3.Connection) -> int:
-    [(pages,)] = connection.execute("PRAGMA freelist_count")
-    return int(pages)
+def _space(connection: sqlite3.Connection) -> Space:
+    return measure(fetching(connection))

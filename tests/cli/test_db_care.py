@@ -123,6 +123,24 @@ def test_check(run, database):
     assert {one["table"] for one in told} == {"rollups", "search", "search_parts"}
 
 
+def test_a_pruned_database_is_sound(run, fill):
+    """What is removed takes its counts, its interned rows and its index with it."""
+    path = fill(
+        *(
+            {"message": f"message {n}", "created": at, "received": at, "lineno": n % 7}
+            for n, at in enumerate(1.7e9 + n * 3000.0 for n in range(400))
+        )
+    )
+    with opened(path) as one:
+        one.index()
+    pruned = run("db", "prune", "--db", path, "--max-age", "2d", "--level", "info=1d")
+    checked = run("db", "check", "--db", path)
+
+    assert pruned.exit_code == 0, pruned.output
+    assert 0 < rows(path, "SELECT count(*) FROM records")[0][0] < 400
+    assert (checked.exit_code, checked.stdout) == (0, "")
+
+
 def test_a_check_that_takes_too_long(run, database):
     """It is given up when its time is over, with status 1."""
     result = run("db", "check", "--db", database, "--timeout", "0.000001")
