@@ -30,11 +30,11 @@ class Receiver:
                 client, _ = self._server.accept()
             except OSError:
                 return
+            self.connections += 1
             with client, client.makefile("rb") as stream:
                 while len(header := stream.read(4)) == 4:
                     payload = stream.read(int.from_bytes(header, "big"))
                     self.records.append(logging.makeLogRecord(pickle.loads(payload)))
-            self.connections += 1
 
     @property
     def messages(self):
