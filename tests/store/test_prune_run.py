@@ -12,6 +12,7 @@ from store.stored import new_stored, opened, reading
 from collector.query.tree import Text
 from collector.record import Record
 from collector.store import compaction, orphans, pruning, search_index
+from collector.store.consistency import check
 from collector.store.file_space import Space
 from collector.store.inserter import insert_rejects
 from collector.store.prune_run import PruneRun
@@ -236,6 +237,7 @@ def test_whatever_is_cut_the_rest_agrees_with_itself(
         while compaction.compact_some(one.connection):
             assert_consistent(one.connection)
         with reading(example_path) as reader:
+            assert check(reader) == []
             found = list(Search(reader, Text("e")).ids(newest_first=False))
         assert found == [row.id for row in one.matching(Text("e"))]
 
