@@ -1,0 +1,71 @@
+"""docs/recipes/extras.md: what can't be pickled, and what shouldn't be."""
+
+import pytest
+from recipes.conftest import MakeRecipe
+from recipes.page import agrees
+
+pytestmark = pytest.mark.recipe
+
+
+def test_the_page(make_recipe: MakeRecipe) -> None:
+    """A record with an open file is lost with a word on stderr; by the handler it isn't."""
+    recipe = make_recipe("extras")
+    recipe.write_all()
+
+    lost = recipe.run("upload.py")
+    fixed = recipe.run("fixed.py")
+    recipe.run("whole.py")
+
+    (shown,) = (s for s in recipe.page.commands if s.command == "python upload.py")
+    assert agrees(lost.stderr, shown.output), lost.stderr
+    assert fixed.stderr == ""
+    recipe.daemon.wait_rows(5)
+    recipe.check_shown()
+    assert recipe.daemon.count("rejects") == 0
+
+
+MISCHIEF = """
+import logging, threading
+from picklable import PicklableSocketHandler
+
+handler = PicklableSocketHandler("localhost", 9020)
+logging.basicConfig(level="INFO", handlers=[handler])
+
+class Slotted:
+    __slots__ = ("a",)
+
+seen = []
+class Other(logging.Handler):
+    def emit(self, record):
+        seen.append(record.lock)
+logging.getLogger().addHandler(Other())
+
+lock = threading.Lock()
+try:
+    1 / 0
+except ZeroDivisionError:
+    logging.exception("%s of %s", "one", 2, extra={"lock": lock, "n": 7, "deep": {
+        "fine": [1, 2], "function": lambda: 1, "slotted": Slotted()}})
+assert seen == [lock]
+logging.info("%d", "no number", extra={"lock": lock})
+"""
+
+
+def test_what_the_handler_keeps(make_recipe: MakeRecipe) -> None:
+    """Message, traceback and what can be pickled stay; other handlers see the object."""
+    recipe = make_recipe("extras")
+    recipe.write("picklable.py")
+    recipe.write("mischief.py", MISCHIEF)
+
+    done = recipe.run("mischief.py")
+
+    (row,) = recipe.wait_message("one of 2")
+    assert row["exc_text"].endswith("ZeroDivisionError: division by zero")
+    extra = row["extra"]
+    assert extra["lock"].startswith("<unlocked _thread.lock")
+    assert extra["n"] == 7
+    assert extra["deep"]["fine"] == [1, 2]
+    assert extra["deep"]["function"].startswith("<function <lambda>")
+    assert extra["deep"]["slotted"].startswith("<__main__.Slotted object")
+    # What can't be formatted is still told as ever.
+    assert "TypeError: %d format" in done.stderr
