@@ -19,6 +19,8 @@ VARYING = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
     (re.compile(r"\b0x[0-9a-f]{6,}\b"), "<address>"),
+    (re.compile(r"ForkPoolWorker-\d+"), "ForkPoolWorker-<number>"),
+    (re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:[\d:]+"), "<time>"),
     (re.compile(r"\b\d+\.\d{3,}(e-\d+)?"), "<real>"),
     (re.compile(r"(pid|process|worker)([\"=: ]+)\d+\b"), r"\1\2<pid>"),
     # How protocol 1 names it depends on the Python.

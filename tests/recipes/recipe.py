@@ -21,6 +21,9 @@ from recipes.page import Page, agrees, settled
 PORT = "9020"
 HOME = "/srv/shop"
 
+# As /proc/net/tcp has it.
+ESTABLISHED = "01"
+
 
 class Server:
     """A process that logs until it is stopped; its output is gathered in a file."""
@@ -138,6 +141,15 @@ class Recipe:
             {**dict(row), "extra": json.loads(row["extra"] or "{}")}
             for row in self.daemon.rows()
         ]
+
+    def connections(self) -> int:
+        """Return how many peers the daemon has, as the kernel tells."""
+        peers = 0
+        for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+            _, local, _, state, *_ = line.split()
+            port = int(local.rpartition(":")[2], 16)
+            peers += port == self.daemon.port and state == ESTABLISHED
+        return peers
 
     def check_shown(self) -> None:
         """Each `logcollector` command of the page prints here what it does there."""
