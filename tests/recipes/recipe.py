@@ -25,6 +25,15 @@ HOME = "/srv/shop"
 ESTABLISHED = "01"
 
 
+def surroundings(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process that logs: nothing of this test run."""
+    return {
+        name: value
+        for name, value in environment(variables).items()
+        if not name.startswith("PYTEST_")
+    }
+
+
 class Server:
     """A process that logs until it is stopped; its output is gathered in a file."""
 
@@ -37,7 +46,7 @@ class Server:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=environment(variables),
+                env=surroundings(variables),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -107,7 +116,7 @@ class Recipe:
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env=environment(variables),
+            env=surroundings(variables),
             capture_output=True,
             text=True,
             encoding="utf-8",

@@ -63,9 +63,15 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     assert received["extra"]["data"]["id"] == done["extra"]["celery"]["id"]
     assert received["process"] == server.process.pid
     assert {done["process"], failed["process"]}.isdisjoint({server.process.pid})
-    # The parent's, and one of each process that has logged.
-    assert recipe.connections() == 1 + len({done["process"], failed["process"]})
     recipe.check_shown()
+
+    hidden = "from tasks import pack; pack.apply_async((9,), argsrepr='(hidden)')"
+    recipe.run("-c", hidden)
+    (_, done) = recipe.wait_message(r"Task tasks\.pack\[.*\] succeeded", 2)
+    assert done["extra"]["data"]["args"] == "(hidden)"
+    # The parent's, and one of each process that has logged.
+    workers = {row["process"] for row in recipe.wait_message("packing order", 3)}
+    assert recipe.connections() == 1 + len(workers)
 
 
 def test_a_handler_of_an_import_is_taken_away(make_recipe: MakeRecipe) -> None:
