@@ -11,7 +11,7 @@ PARALLEL := -n auto
 # What the installed package is made of: when it changes, it is made anew.
 SOURCES := pyproject.toml setup.py $(shell find collector -name '*.py')
 
-.PHONY: run test check fmt bench fuzz faults soak build clean help
+.PHONY: run test check fmt bench fuzz faults recipes soak build clean help
 
 help:
 	@echo "make run     install into $(VENV) and run: logcollector serve --port 9020 --db logs.sqlite"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench   measure how fast records are taken in and found (a quarter of an hour)"
 	@echo "make fuzz    search longer for payloads that the decoder mishandles"
 	@echo "make faults  inject real faults and measure what they do (some minutes; more as root)"
+	@echo "make recipes install Django, Celery and so on, and try the recipes of docs/recipes with them"
 	@echo "make soak    ten minutes of load and mixed faults, then the accounts (SOAK_SECONDS)"
 	@echo "make build   make the wheel and the source archive in dist/"
 	@echo "make clean   remove everything that was made"
@@ -42,6 +43,11 @@ $(VENV)/tools: $(BIN)/python pyproject.toml
 	@echo "Installing the test tools into $(VENV) ..."
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install --group check
+	@touch $@
+
+$(VENV)/recipes-tools: $(VENV)/tools pyproject.toml
+	@echo "Installing the packages that there are recipes for into $(VENV) ..."
+	@$(PIP) install --group recipes
 	@touch $@
 
 run: $(VENV)/installed
@@ -78,6 +84,9 @@ WAITING := $(addprefix tests/faults/test_,half_open.py watchdog.py hanging_disk.
 faults: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest -m fault -n 4 $(WAITING)
 	$(BIN)/pytest -m fault --durations=10 tests/faults $(addprefix --ignore=,$(WAITING))
+
+recipes: $(VENV)/installed $(VENV)/recipes-tools
+	$(BIN)/pytest -m recipe $(PARALLEL) --durations=5 tests/recipes
 
 soak: $(VENV)/installed $(VENV)/tools
 	$(BIN)/python benchmarks/soak.py

@@ -44,9 +44,8 @@ class Page:
 
     def __init__(self, name: str) -> None:
         self.path = FOLDER / f"{name}.md"
-        self._blocks: list[tuple[str, str, str]] = BLOCK.findall(
-            self.path.read_text(encoding="utf-8")
-        )
+        self.text = self.path.read_text(encoding="utf-8")
+        self._blocks: list[tuple[str, str, str]] = BLOCK.findall(self.text)
 
     @property
     def files(self) -> dict[str, str]:
@@ -78,6 +77,8 @@ def settled(text: str) -> str:
 
 def agrees(actual: str, shown: str) -> bool:
     """Tell whether a page shows this output; its lines of `...` are any lines."""
-    parts = re.split(r"^(?:    \| )?\.\.\.\n", settled(shown) + "\n", flags=re.MULTILINE)
+    parts = re.split(
+        r"^(?:    \| )?\.\.\.\n", settled(shown) + "\n", flags=re.MULTILINE
+    )
     pattern = "(?:.*\n)*?".join(map(re.escape, parts))
     return re.fullmatch(pattern, settled(actual) + "\n") is not None

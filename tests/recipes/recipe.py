@@ -1,9 +1,9 @@
 """A recipe at work: its files in a folder, a daemon, the processes that log."""
 
+import contextlib
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -25,20 +25,11 @@ HOME = "/srv/shop"
 ESTABLISHED = "01"
 
 
-def surroundings(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a process that logs: nothing of this test run."""
-    return {
-        name: value
-        for name, value in environment(variables).items()
-        if not name.startswith("PYTEST_")
-    }
-
-
 class Server:
     """A process that logs until it is stopped; its output is gathered in a file."""
 
     def __init__(
-        self, command: list[str], folder: Path, variables: Mapping[str, str]
+        self, command: list[str], folder: Path, variables: dict[str, str]
     ) -> None:
         self._output = folder / f"said-{time.monotonic_ns()}"
         with self._output.open("wb") as output:
@@ -46,7 +37,7 @@ class Server:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=surroundings(variables),
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -79,10 +70,8 @@ class Server:
 
     def kill(self) -> None:
         """End it and its workers, whatever state they are in."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(PATIENCE_SECONDS)
 
 
@@ -94,6 +83,12 @@ class Recipe:
         self.folder = folder
         self.daemon = daemon
         self._servers: list[Server] = []
+        self._programs = folder / "programs"
+        self._programs.mkdir()
+        for name, started in (("python", ""), ("logcollector", "-m collector")):
+            program = self._programs / name
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} {started} "$@"\n')
+            program.chmod(0o755)
 
     def write(self, name: str, content: str | None = None) -> Path:
         """Write one of the page's files, or other `content`, for this daemon."""
@@ -113,10 +108,15 @@ class Recipe:
         self, *arguments: str, status: int = 0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run Python with `arguments` to its end."""
+        return self._finish([sys.executable, *arguments], status, variables)
+
+    def _finish(
+        self, command: list[str], status: int, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, *arguments],
+            command,
             cwd=self.folder,
-            env=surroundings(variables),
+            env=self._surroundings(variables),
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -126,9 +126,21 @@ class Recipe:
         assert done.returncode == status, done.stdout + done.stderr
         return done
 
+    def _surroundings(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment: nothing of this test run, but its programs."""
+        told = {
+            name: value
+            for name, value in environment(variables).items()
+            if not name.startswith("PYTEST_")
+        }
+        told["PATH"] = f"{self._programs}:{told['PATH']}"
+        return told
+
     def start(self, *arguments: str, **variables: str) -> Server:
         """Start Python with `arguments`; it is ended with the test."""
-        server = Server([sys.executable, *arguments], self.folder, variables)
+        server = Server(
+            [sys.executable, *arguments], self.folder, self._surroundings(variables)
+        )
         self._servers.append(server)
         return server
 
@@ -160,18 +172,22 @@ class Recipe:
             peers += port == self.daemon.port and state == ESTABLISHED
         return peers
 
-    def check_shown(self) -> None:
-        """Each `logcollector` command of the page prints here what it does there."""
+    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the page as it stands there."""
+        return self._finish(["/bin/sh", "-c", command], 0, {"COLUMNS": "200"})
+
+    def check_shown(self, program: str = "logcollector") -> None:
+        """Each command of the page with this program prints here what is shown."""
         commands = [
             shown
             for shown in self.page.commands
-            if shown.command.startswith("logcollector ")
+            if shown.command.startswith(f"{program} ")
         ]
         assert commands
         for shown in commands:
-            arguments = shlex.split(shown.command)[1:]
-            actual = self.run("-m", "collector", *arguments, COLUMNS="200").stdout
-            actual = actual.replace(str(self.folder), HOME)
+            done = self.shell(shown.command)
+            actual = done.stdout.replace(str(self.folder), HOME)
+            assert done.stderr == ""
             assert agrees(actual, shown.output), (
                 f"{shown.command}\n{settled(actual)}\n-- but shown is --\n"
                 f"{settled(shown.output)}"

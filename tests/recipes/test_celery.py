@@ -56,7 +56,9 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     assert packing["extra"]["order"] == 7
     assert packing["extra"]["celery"] == done["extra"]["celery"]
     assert done["extra"]["data"]["return_value"] == "6"
-    assert failed["exc_text"].endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert failed["exc_text"].endswith(
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
     assert failed["extra"]["data"]["args"] == "(0,)"
     assert "traceback" not in failed["extra"]["data"]
     (received, _) = recipe.wait_message(r"Task tasks\.pack\[.*\] received", 2)
@@ -75,7 +77,7 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
 
 
 def test_a_handler_of_an_import_is_taken_away(make_recipe: MakeRecipe) -> None:
-    """What was added to root before the worker starts gets nothing, as the page says."""
+    """What is on root before the worker starts gets nothing, as the page says."""
     recipe = make_recipe("celery")
     recipe.write("logs.py", AT_IMPORT)
     recipe.write("tasks.py")

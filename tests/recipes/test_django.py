@@ -40,7 +40,9 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     ask(address)
 
     recipe.wait_message("Not Found")
-    rows: list[dict[str, Any]] = [row for row in recipe.rows() if "http" in row["extra"]]
+    rows: list[dict[str, Any]] = [
+        row for row in recipe.rows() if "http" in row["extra"]
+    ]
     assert [row["name"] for row in rows] == [
         "shop.views",
         "shop.views",
@@ -53,7 +55,9 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
         "request": "<WSGIRequest: GET '/orders/7'>",
     }
     assert rows[2]["extra"]["http"]["status"] == 500
-    assert rows[2]["exc_text"].endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert rows[2]["exc_text"].endswith(
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
     assert rows[3]["level"] == "WARNING"
     recipe.check_shown()
 
@@ -68,4 +72,8 @@ def test_the_stock_handler_loses_what_django_reports(make_recipe: MakeRecipe) ->
 
     server.wait_said(r"(?s)(TypeError: cannot pickle '\S+' object.*){4}")
     server.wait_said("GET /nowhere")
-    assert [row for row in recipe.rows() if row["name"].startswith(("shop", "django.request"))] == []
+    assert [
+        row
+        for row in recipe.rows()
+        if row["name"].startswith(("shop", "django.request"))
+    ] == []

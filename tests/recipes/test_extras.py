@@ -8,7 +8,7 @@ pytestmark = pytest.mark.recipe
 
 
 def test_the_page(make_recipe: MakeRecipe) -> None:
-    """A record with an open file is lost with a word on stderr; by the handler it isn't."""
+    """A record with an open file is lost, said on stderr; by the handler it isn't."""
     recipe = make_recipe("extras")
     recipe.write_all()
 
@@ -52,7 +52,7 @@ logging.info("%d", "no number", extra={"lock": lock})
 
 
 def test_what_the_handler_keeps(make_recipe: MakeRecipe) -> None:
-    """Message, traceback and what can be pickled stay; other handlers see the object."""
+    """Message, traceback and what can be pickled stay; others see the object."""
     recipe = make_recipe("extras")
     recipe.write("picklable.py")
     recipe.write("mischief.py", MISCHIEF)

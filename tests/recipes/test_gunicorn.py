@@ -1,4 +1,4 @@
-"""docs/recipes/gunicorn.md: two workers, the application loaded before they are forked."""
+"""docs/recipes/gunicorn.md: two workers, forked after the application is loaded."""
 
 import pytest
 from recipes.conftest import MakeRecipe
@@ -31,7 +31,9 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     assert http.pop("seconds") >= 0
     assert http == {"method": "GET", "path": "/orders/7", "status": 200}
     (error,) = recipe.wait_message("Error handling request")
-    assert error["exc_text"].endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert error["exc_text"].endswith(
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
     assert {access["process"], error["process"]} <= workers
     recipe.check_shown()
 

@@ -19,12 +19,18 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     taken, sent, failed = recipe.rows()
     assert (taken["message"], taken["level"]) == ("order 7 taken", "INFO")
     assert taken["extra"] == {"user": {"id": 42}}
-    assert (taken["filename"], taken["lineno"], taken["funcName"]) == ("app.py", 7, "<module>")
+    assert (taken["filename"], taken["lineno"], taken["funcName"]) == (
+        "app.py",
+        7,
+        "<module>",
+    )
     assert (sent["level"], sent["levelno"]) == ("SUCCESS", 25)
     assert sent["extra"] == {"user": {"id": 42}, "order": 7}
     assert failed["message"] == "order not stored"
     assert failed["exc_text"].startswith("Traceback (most recent call last)")
-    assert failed["exc_text"].endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert failed["exc_text"].endswith(
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
     assert abs(taken["created"] - taken["received"]) < 10
     # One process is one origin, however many records it has.
     assert recipe.daemon.count("origins") == 1

@@ -40,7 +40,7 @@ def test_forked_children_connect_for_themselves(make_recipe: MakeRecipe) -> None
     # All are at work at once, and then wait to be ended.
     for there, here in (
         ("def work", "gate = multiprocessing.get_context('fork').Barrier(3)\ndef work"),
-        ("    log.info(\"part", "    gate.wait()\n    log.info(\"part"),
+        ('    log.info("part', '    gate.wait()\n    log.info("part'),
         ("range(60), chunksize=1)", "range(3), chunksize=1)\n        time.sleep(600)"),
         ("import os", "import os, time"),
     ):

@@ -25,7 +25,9 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     }
     assert (taken["name"], taken["message"]) == ("shop.orders", "order taken")
     assert (taken["filename"], taken["lineno"]) == ("app.py", 10)
-    assert failed["exc_text"].endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert failed["exc_text"].endswith(
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
     assert both["extra"] == {"order": 9}
     (shown,) = (s for s in recipe.page.commands if s.command == "python console.py")
     assert agrees(console, shown.output), console

@@ -29,7 +29,9 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     assert http.pop("client").startswith("127.0.0.1:")
     assert http == {"method": "GET", "path": "/orders/7", "status": 200}
     (error,) = recipe.wait_message("Exception in ASGI application")
-    assert error["exc_text"].endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert error["exc_text"].endswith(
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
     (asked,) = recipe.wait_message("order 7 asked for")
     assert asked["extra"] == {"order": 7}
     assert {row["process"] for row in (access, error, asked)} <= workers
