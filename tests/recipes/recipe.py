@@ -148,13 +148,14 @@ class Recipe:
         """Wait for `count` records whose message matches; return all such rows."""
 
         def found() -> list[dict[str, Any]]:
-            rows = [row for row in self.rows() if re.search(pattern, row["message"])]
-            return rows if len(rows) >= count else []
+            return [row for row in self.rows() if re.search(pattern, row["message"])]
 
-        rows: list[dict[str, Any]] = until(
-            found, f"{count} x {pattern!r} in {[r['message'] for r in self.rows()]}"
-        )
-        return rows
+        try:
+            until(lambda: len(found()) >= count, f"{count} x {pattern!r}")
+        except AssertionError as error:
+            messages = [row["message"] for row in self.rows()]
+            raise AssertionError(f"{error}; there is {messages}") from None
+        return found()
 
     def rows(self) -> list[dict[str, Any]]:
         """Return all rows of the view, with `extra` as a dictionary."""

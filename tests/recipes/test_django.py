@@ -1,5 +1,7 @@
 """docs/recipes/django.md: a project that `django-admin startproject` made."""
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -59,6 +61,7 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
         "ZeroDivisionError: integer division or modulo by zero"
     )
     assert rows[3]["level"] == "WARNING"
+    assert not any(row["name"] == "django.server" for row in recipe.rows())
     recipe.check_shown()
 
 
@@ -77,3 +80,34 @@ def test_the_stock_handler_loses_what_django_reports(make_recipe: MakeRecipe) ->
         for row in recipe.rows()
         if row["name"].startswith(("shop", "django.request"))
     ] == []
+
+
+MODELS = """
+import logging
+from django.contrib.auth.models import User
+
+user = User.objects.create(username="ada", password="the hash")
+logging.getLogger("shop").info("whole user", extra={"user": user})
+"""
+
+
+def test_models_and_statements(make_recipe: MakeRecipe) -> None:
+    """A model arrives with all its columns, SQL with its duration, as the page says."""
+    recipe = make_recipe("django")
+    recipe.run("-m", "django", "startproject", "shop", ".")
+    recipe.write("picklable.py", Page("extras").files["picklable.py"])
+    recipe.write("shop/http_fields.py")
+    recipe.write("shop/settings.py")
+    recipe.run("manage.py", "migrate")
+    (told,) = re.findall(r'`("loggers": .*)` *, only', recipe.page.text.replace("\n", " "))
+    recipe.write("shop/settings.py", f"LOGGING.update({{{told}}})\n")
+
+    recipe.run("manage.py", "shell", "-c", MODELS)
+
+    (row,) = recipe.wait_message("whole user")
+    user = row["extra"]["user"]
+    assert "the hash" in json.dumps(user)
+    (insert, *_) = recipe.wait_message("INSERT INTO .auth_user")
+    assert insert["name"] == "django.db.backends"
+    assert insert["extra"]["duration"] >= 0
+    assert "the hash" in insert["extra"]["params"]

@@ -39,3 +39,22 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
 
     assert server.stop() == 0
     recipe.wait_message("Shutting down: Master")
+
+
+def test_an_environ_is_lost(make_recipe: MakeRecipe) -> None:
+    """A record with the WSGI environ is lost with the stock handler, as the page says."""
+    recipe = make_recipe("gunicorn")
+    recipe.write("gunicorn.conf.py")
+    code = recipe.page.files["app.py"]
+    assert code.count('extra={"order": number}') == 1
+    recipe.write(
+        "app.py", code.replace('extra={"order": number}', 'extra={"env": environ}')
+    )
+    server = recipe.start("-m", "gunicorn", "--bind", "127.0.0.1:0", "app:app")
+    address = server.wait_said(r"http://127\.0\.0\.1:\d+")[0]
+
+    assert get(f"{address}/orders/7")[0] == 200
+
+    server.wait_said("TypeError: cannot pickle")
+    recipe.wait_message('"GET /orders/7 HTTP/1.1" 200')
+    assert [row for row in recipe.rows() if "asked for" in row["message"]] == []

@@ -37,6 +37,34 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     recipe.check_shown()
 
 
+QUEUED = """
+from loguru import logger
+import logs
+
+logger.remove()
+logger.add(logs.to_collector, enqueue=True)
+try:
+    1 / 0
+except ZeroDivisionError:
+    logger.bind(name="taken").exception("queued")
+"""
+
+
+def test_a_queue_of_loguru(make_recipe: MakeRecipe) -> None:
+    """With enqueue a traceback has no frames, as the page says; names stay."""
+    recipe = make_recipe("loguru")
+    recipe.write("logs.py")
+    recipe.write("app.py", QUEUED)
+
+    recipe.run("app.py")
+
+    (row,) = recipe.daemon.wait_rows(1)
+    assert row["exc_text"] == "ZeroDivisionError: division by zero"
+    assert (row["name"], row["extra"]) == ("__main__", None)
+    # Of the thread that logged, not of the one that sends.
+    assert row["threadName"] == "MainThread"
+
+
 def test_what_the_page_warns_of(make_recipe: MakeRecipe) -> None:
     """A SocketHandler as a sink gets lines, and extras below extra."""
     recipe = make_recipe("loguru")

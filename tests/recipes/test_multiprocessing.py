@@ -33,8 +33,11 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
     recipe.check_shown()
 
 
-def test_forked_children_connect_for_themselves(make_recipe: MakeRecipe) -> None:
-    """Of three children that live at once each has a connection of its own."""
+@pytest.mark.parametrize(("closing", "connections"), [(True, 1 + 3), (False, 1)])
+def test_forked_children_connect_for_themselves(
+    make_recipe: MakeRecipe, closing: bool, connections: int
+) -> None:
+    """Of three children at once each has its connection; else all have the parent's."""
     recipe = make_recipe("multiprocessing")
     code = recipe.page.files["forked.py"]
     # All are at work at once, and then wait to be ended.
@@ -46,9 +49,13 @@ def test_forked_children_connect_for_themselves(make_recipe: MakeRecipe) -> None
     ):
         assert code.count(there) == 1
         code = code.replace(there, here)
+    if not closing:
+        line = "os.register_at_fork(after_in_child=handler.close)\n"
+        assert line in code
+        code = code.replace(line, "")
     recipe.write("forked.py", code)
 
     recipe.start("forked.py")
 
     recipe.daemon.wait_rows(1 + 3)
-    assert recipe.connections() == 1 + 3
+    assert recipe.connections() == connections

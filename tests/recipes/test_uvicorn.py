@@ -39,3 +39,39 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
 
     server.stop()
     recipe.wait_message("Finished server process", 2)
+
+
+STARLETTE = """
+import logging
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+async def order(request):
+    log = logging.getLogger("shop.api")
+    log.info("whole", extra={"request": request})
+    http = {"method": request.method, "path": request.url.path}
+    log.info("parts", extra={"http": http})
+    return PlainTextResponse("6 pieces")
+
+app = Starlette(routes=[Route("/orders/{number}", order)])
+"""
+
+
+def test_a_request_of_starlette_is_lost(make_recipe: MakeRecipe) -> None:
+    """A whole Request costs the record, its parts arrive, as the page says."""
+    recipe = make_recipe("uvicorn")
+    recipe.write("logging.json")
+    recipe.write("access_fields.py")
+    recipe.write("app.py", STARLETTE)
+    server = recipe.start(
+        *("-m", "uvicorn", "app:app", "--port", "0", "--log-config", "logging.json")
+    )
+    address = server.wait_said(r"http://127\.0\.0\.1:\d+")[0]
+
+    assert get(f"{address}/orders/7") == (200, "6 pieces")
+
+    (parts,) = recipe.wait_message("parts")
+    assert parts["extra"] == {"http": {"method": "GET", "path": "/orders/7"}}
+    assert "Message: 'whole'" in server.said
+    assert [row for row in recipe.rows() if row["message"] == "whole"] == []
