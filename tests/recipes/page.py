@@ -17,6 +17,8 @@ VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d([.,]\d+)?(\+00:00)?"), "<time>"),
     (re.compile(r"[\w.-]+\[\d+\]"), "<host>[<pid>]"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uuid>"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "<uuid>"),
+    (re.compile(r"\bgw\d\b"), "gw<number>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
     (re.compile(r"\b0x[0-9a-f]{6,}\b"), "<address>"),
     (re.compile(r"ForkPoolWorker-\d+"), "ForkPoolWorker-<number>"),

@@ -188,7 +188,7 @@ class Recipe:
         for shown in commands:
             done = self.shell(shown.command)
             actual = done.stdout.replace(str(self.folder), HOME)
-            assert done.stderr == ""
+            assert done.stderr == "", f"{shown.command}\n{done.stderr}"
             assert agrees(actual, shown.output), (
                 f"{shown.command}\n{settled(actual)}\n-- but shown is --\n"
                 f"{settled(shown.output)}"

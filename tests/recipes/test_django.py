@@ -88,6 +88,7 @@ from django.contrib.auth.models import User
 
 user = User.objects.create(username="ada", password="the hash")
 logging.getLogger("shop").info("whole user", extra={"user": user})
+logging.getLogger("shop").info("all users", extra={"users": User.objects.all()})
 """
 
 
@@ -99,7 +100,9 @@ def test_models_and_statements(make_recipe: MakeRecipe) -> None:
     recipe.write("shop/http_fields.py")
     recipe.write("shop/settings.py")
     recipe.run("manage.py", "migrate")
-    (told,) = re.findall(r'`("loggers": .*)` *, only', recipe.page.text.replace("\n", " "))
+    (told,) = re.findall(
+        r'`("loggers": .*)` *, only', recipe.page.text.replace("\n", " ")
+    )
     recipe.write("shop/settings.py", f"LOGGING.update({{{told}}})\n")
 
     recipe.run("manage.py", "shell", "-c", MODELS)
@@ -107,6 +110,8 @@ def test_models_and_statements(make_recipe: MakeRecipe) -> None:
     (row,) = recipe.wait_message("whole user")
     user = row["extra"]["user"]
     assert "the hash" in json.dumps(user)
+    (row,) = recipe.wait_message("all users")
+    assert "the hash" in json.dumps(row["extra"]["users"])
     (insert, *_) = recipe.wait_message("INSERT INTO .auth_user")
     assert insert["name"] == "django.db.backends"
     assert insert["extra"]["duration"] >= 0

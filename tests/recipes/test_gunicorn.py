@@ -42,7 +42,7 @@ def test_the_page(make_recipe: MakeRecipe) -> None:
 
 
 def test_an_environ_is_lost(make_recipe: MakeRecipe) -> None:
-    """A record with the WSGI environ is lost with the stock handler, as the page says."""
+    """A record with the WSGI environ is lost, as the page says."""
     recipe = make_recipe("gunicorn")
     recipe.write("gunicorn.conf.py")
     code = recipe.page.files["app.py"]

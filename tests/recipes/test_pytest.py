@@ -26,4 +26,5 @@ def test_the_page(make_recipe: MakeRecipe, workers: int) -> None:
     names = {row["extra"]["test"]["worker"] for row in (taken, packing)}
     assert names == ({"gw0", "gw1"} if workers else {"main"})
     assert len({row["extra"]["test"]["run"] for row in (taken, packing)}) == 1
-    recipe.check_shown()
+    if workers:
+        recipe.check_shown()
