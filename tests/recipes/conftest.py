@@ -15,16 +15,19 @@ from recipes.recipe import Recipe
 
 __all__ = ["start_daemon"]
 
-MakeRecipe = Callable[[str], Recipe]
+MakeRecipe = Callable[..., Recipe]
 
 
 @pytest.fixture
 def make_recipe(start_daemon: StartDaemon, tmp_path: Path) -> Iterator[MakeRecipe]:
-    """Makes the recipe of a page beside a running daemon; all ends with the test."""
+    """Makes the recipe of a page beside a running daemon; all ends with the test.
+
+    The daemon is started with `flags`.
+    """
     made: list[Recipe] = []
 
-    def make(name: str) -> Recipe:
-        recipe = Recipe(Page(name), tmp_path, start_daemon())
+    def make(name: str, *flags: str) -> Recipe:
+        recipe = Recipe(Page(name), tmp_path, start_daemon(*flags))
         made.append(recipe)
         return recipe
 

@@ -1,6 +1,9 @@
 """docs/recipes/extras.md: what can't be pickled, and what shouldn't be."""
 
+from pathlib import Path
+
 import pytest
+from certificates import Authority, tls_flags
 from recipes.conftest import MakeRecipe
 from recipes.page import agrees
 
@@ -69,3 +72,30 @@ def test_what_the_handler_keeps(make_recipe: MakeRecipe) -> None:
     assert extra["deep"]["slotted"].startswith("<__main__.Slotted object")
     # What can't be formatted is still told as ever.
     assert "TypeError: %d format" in done.stderr
+
+
+def test_the_handler_with_tls(make_recipe: MakeRecipe, tmp_path: Path) -> None:
+    """Derived from the handler with TLS it does the same, as the page says."""
+    authority = Authority(tmp_path)
+    cert = authority.issue("server", "localhost", "127.0.0.1")
+    recipe = make_recipe("extras", *tls_flags(cert))
+    code = recipe.page.files["picklable.py"]
+    stock = "(logging.handlers.SocketHandler)"
+    assert code.count(stock) == 1
+    recipe.write(
+        "picklable.py",
+        "import collector\n" + code.replace(stock, "(collector.TLSSocketHandler)"),
+    )
+    recipe.write(
+        "app.py",
+        "import logging\n"
+        "from picklable import PicklableSocketHandler\n"
+        f"handler = PicklableSocketHandler('localhost', 9020, {str(authority.ca)!r})\n"
+        "logging.getLogger('shop').addHandler(handler)\n"
+        "logging.getLogger('shop').error('kept', extra={'function': lambda: 1})\n",
+    )
+
+    assert recipe.run("app.py").stderr == ""
+
+    (row,) = recipe.wait_message("kept")
+    assert row["extra"]["function"].startswith("<function <lambda>")
