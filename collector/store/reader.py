@@ -102,16 +102,43 @@ class Reader:
         Raises QueryTimeout when the time is over, ReadError for whatever else
         SQLite reports.
         """
+        return self._taken(sql, parameters, sqlite3.Cursor.fetchall)
+
+    def some(
+        self, sql: str, parameters: Sequence[object], enough: Callable[[Any], bool]
+    ) -> list[Any]:
+        """Return the rows of a statement up to the one with which it is enough.
+
+        So memory is bounded also where rows are large. Raises what `rows` does.
+        """
+
+        def take(cursor: sqlite3.Cursor) -> list[Any]:
+            taken = []
+            for row in cursor:
+                taken.append(row)
+                if enough(row):
+                    break
+            cursor.close()
+            return taken
+
+        return self._taken(sql, parameters, take)
+
+    def _taken(
+        self,
+        sql: str,
+        parameters: Sequence[object],
+        take: Callable[[sqlite3.Cursor], list[Any]],
+    ) -> list[Any]:
         self.deadline.check()
         try:
             try:
-                return self._connection.execute(sql, parameters).fetchall()
+                return take(self._connection.execute(sql, parameters))
             except sqlite3.OperationalError as error:
                 if "decode" not in str(error):
                     raise
                 # Text in a damaged database that is no UTF-8: slower from now on.
                 self._connection.text_factory = _decoded
-                return self._connection.execute(sql, parameters).fetchall()
+                return take(self._connection.execute(sql, parameters))
         except (*FAULTS, MemoryError, OverflowError) as error:
             if self._interrupted:
                 raise KeyboardInterrupt from None
