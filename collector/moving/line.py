@@ -41,13 +41,17 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
     funcName: str | None  # noqa: N815 - LogRecord's name
     exc_text: str | None
     stack_info: str | None
-    extra: msgspec.Raw | None
+    extra: msgspec.Raw
     peer: str | None
     received: float | None
     started: float | None = None
 
 
 COLUMNS: Final = Line.__struct_fields__
+EXTRA: Final = COLUMNS.index("extra")
+
+# What stands for no `extra` in a line.
+NULL: Final = msgspec.Raw(b"null")
 
 
 def values_of(row: StoredRow) -> tuple[object, ...]:
@@ -111,9 +115,8 @@ class LineWriter:
 
     def _line(self, row: StoredRow) -> bytes:
         values = values_of(row)
-        extra = row.extra
-        if extra is not None:
-            values = (*values[:19], _json(extra), *values[20:])
+        extra = NULL if row.extra is None else _json(row.extra)
+        values = (*values[:EXTRA], extra, *values[EXTRA + 1 :])
         line = self._encode(Line(*values))  # type: ignore[arg-type]
         if not line.isascii() or b"\x7f" in line:
             line = escaped(line.decode()).encode()

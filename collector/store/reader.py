@@ -137,7 +137,7 @@ class Reader:
                 if "decode" not in str(error):
                     raise
                 # Text in a damaged database that is no UTF-8: slower from now on.
-                self._connection.text_factory = _decoded
+                self._connection.text_factory = decoded
                 return take(self._connection.execute(sql, parameters))
         except (*FAULTS, MemoryError, OverflowError) as error:
             if self._interrupted:
@@ -242,12 +242,20 @@ def _connected(path: Path) -> sqlite3.Connection:
     try:
         return _connect_to(f"{path.absolute().as_uri()}?mode=ro")
     except sqlite3.OperationalError:
-        # In WAL mode a reader needs files beside the database, which it can't
-        # make where it may not write. Where no log is left nobody writes.
-        folder_is_writable = os.access(path.resolve().parent, os.W_OK)
-        if folder_is_writable or log_of(path).exists() or not os.access(path, os.R_OK):
+        if may_write_beside(path) or log_of(path).exists():
             raise
+        if not os.access(path, os.R_OK):
+            raise
+        # Where no log is left nobody writes.
         return _connect_to(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+
+
+def may_write_beside(path: Path) -> bool:
+    """Tell whether SQLite can make the files that it needs beside a database.
+
+    In WAL mode a reader needs them too.
+    """
+    return os.access(path.resolve().parent, os.W_OK)
 
 
 def log_of(path: Path) -> Path:
@@ -288,7 +296,8 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _decoded(raw: bytes) -> str:
+def decoded(raw: bytes) -> str:
+    """Return text that need not be UTF-8."""
     return raw.decode("utf-8", "replace")
 
 
