@@ -73,6 +73,8 @@ def told(summary: Summary) -> str:
         ranges = ", ".join(f"{a}-{b}" if a < b else str(a) for a, b in shown)
         more = ", ..." if len(summary.lost.ranges) > len(shown) else ""
         parts.append(f"{summary.lost.keys:,} ids can't be read ({ranges}{more})")
+    if summary.is_grafted:
+        parts.append("its first page is lost, and was replaced in a copy")
     return ", ".join(parts)
 
 

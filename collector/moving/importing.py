@@ -12,12 +12,12 @@ from typing import BinaryIO, Final, cast
 
 from collector.errors import TransferError
 from collector.moving import dagrunner
-from collector.moving.bounded_lines import plain
+from collector.moving.bounded_lines import GZIP_MAGIC, plain
 from collector.moving.json_lines import JsonLines
 from collector.moving.portion import Portion
 from collector.moving.stored_records import StoredRecords
 from collector.record import Record
-from collector.store.database import is_ours
+from collector.store.graft import was_ours
 from collector.store.import_target import ImportTarget, chars_of
 from collector.store.salvage import Losses
 from collector.store.source import HEADER, Kind, Source, open_source
@@ -46,13 +46,15 @@ class Summary:
     """What came of importing one source.
 
     there: records that were in the database already. lost: what is in a
-    damaged source and can't be read.
+    damaged source and can't be read. is_grafted: whether that has lost its
+    first page.
     """
 
     imported: int = 0
     there: int = 0
     rejected: int = 0
     lost: Losses = field(default_factory=Losses)
+    is_grafted: bool = False
 
 
 def import_from(path: Path, target: ImportTarget, progress: Progress) -> Summary:
@@ -62,14 +64,13 @@ def import_from(path: Path, target: ImportTarget, progress: Progress) -> Summary
     read by then is imported.
     """
     if path == STDIN:
-        stdin = cast("io.BufferedReader", sys.stdin.buffer)
+        stdin = io.BufferedReader(cast("io.RawIOBase", sys.stdin.buffer))
         lines = JsonLines("stdin", at=time.time())
         return _from_stream(stdin, stdin.peek(1), lines, target, progress)
     try:
         with path.open("rb") as file:
             start = file.read(len(HEADER))
-            is_database = start == HEADER or is_ours(path)
-            if not is_database:
+            if not is_database(path, start):
                 file.seek(0)
                 lines = JsonLines(str(path), at=path.stat().st_mtime)
                 return _from_stream(file, start, lines, target, progress)
@@ -78,7 +79,14 @@ def import_from(path: Path, target: ImportTarget, progress: Progress) -> Summary
     with open_source(path) as source:
         summary = imported(database_portions(source, path), target, progress)
         summary.lost = source.lost
+        summary.is_grafted = source.is_grafted
     return summary
+
+
+def is_database(path: Path, start: bytes) -> bool:
+    """Tell whether a file that begins so is one, also where it has lost its start."""
+    looks_like_json = start.lstrip()[:1] in (b"{", b"[")
+    return start == HEADER or (not looks_like_json and was_ours(path))
 
 
 def _from_stream(
@@ -89,6 +97,11 @@ def _from_stream(
     progress: Progress,
 ) -> Summary:
     """Import JSON lines of a file that begins with `start`."""
+    if b"\0" in start and not start.startswith((GZIP_MAGIC, *_OTHERS)):
+        raise TransferError(
+            f"{lines.name}: neither JSON lines nor a database; of a database that has "
+            "lost its beginning, the sqlite3 shell's .recover may save what is left"
+        )
     for magic, meaning in _OTHERS.items():
         if start.startswith(magic):
             raise TransferError(f"{lines.name}: is {meaning}")

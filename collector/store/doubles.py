@@ -50,6 +50,7 @@ class Doubles:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        connection.execute("PRAGMA temp_store = MEMORY")
         [(last_id,)] = connection.execute("SELECT coalesce(max(id), 0) FROM records")
         self._last_id: int = last_id
         self._origins = InternedTable(self._rows, "origins", _ORIGIN)
@@ -108,13 +109,7 @@ class Doubles:
             record.created for record in records if site_of(record) in sites
         }
         names = {site_id: site for site, site_id in sites.items()}
-        execute = self._connection.execute
-        execute(_WANTED)
-        execute("DELETE FROM temp.wanted")
-        # As they are: text would have to be read to the last bit.
-        self._connection.executemany(
-            "INSERT INTO temp.wanted VALUES (?)", [(each,) for each in times]
-        )
+        self._want(times)
         there: dict[Key, int] = {}
         for low, high in self._ranges(times, sites):
             for row in self._rows(
@@ -129,6 +124,21 @@ class Doubles:
                     key = (row[2], site, self._origins.get(row[1]), *row[3:])
                     there[key] = there.get(key, 0) + 1
         return there
+
+    def _want(self, times: set[float]) -> None:
+        """Put times where a statement can look them up, as they are.
+
+        As text they would have to be read to the last bit.
+        """
+        execute = self._connection.execute
+        execute(_WANTED)
+        # One transaction, on the temporary database alone.
+        execute("BEGIN")
+        execute("DELETE FROM temp.wanted")
+        self._connection.executemany(
+            "INSERT INTO temp.wanted VALUES (?)", [(each,) for each in times]
+        )
+        execute("COMMIT")
 
     def _ranges(
         self, times: set[float], sites: dict[CallSite, int]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from collector.errors import ReadError
+from collector.store.graft import grafted, was_ours
 from collector.store.reader import (
     BUSY_SECONDS,
     FAULTS,
@@ -25,7 +26,7 @@ from collector.store.reader import (
 )
 from collector.store.rows import CALL_SITE_COLUMNS, ORIGIN_COLUMNS, RECORD_COLUMNS
 from collector.store.salvage import Losses, SalvagedTable, is_damage
-from collector.store.schema import APPLICATION_ID, SCHEMA_VERSION
+from collector.store.schema import SCHEMA_VERSION
 from collector.store.stored_rows import StoredRow, StoredRows
 
 HEADER: Final = b"SQLite format 3\0"
@@ -58,18 +59,20 @@ class Kind(Enum):
 
 
 class Source:
-    """One database to import from. Use `open_source`."""
+    """One database to import from. Use `open_source`.
+
+    kind: None where it has no table of records that can be found. is_grafted:
+    whether its own first page is lost.
+    """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
+        self.is_grafted = False
         self.kind: Final = self._find_kind()
-        table = "records" if self.kind is Kind.COLLECTOR else "logs"
-        key, columns = (
-            ("id", RECORD_COLUMNS)
-            if self.kind is Kind.COLLECTOR
-            else ("rowid", DAGRUNNER_COLUMNS)
-        )
+        table, key, columns = ("records", "id", RECORD_COLUMNS)
+        if self.kind is Kind.DAGRUNNER:
+            table, key, columns = ("logs", "rowid", DAGRUNNER_COLUMNS)
         self._table = SalvagedTable(
             connection, columns=(key, *columns), table=table, key=key
         )
@@ -101,13 +104,17 @@ class Source:
         except FAULTS as error:
             raise explained(self._path, error) from None
 
-    def _find_kind(self) -> Kind:
+    def _find_kind(self) -> Kind | None:
         tables = {
             name: kind
             for name, kind in self._values("SELECT name, type FROM sqlite_master")
         }
         version = self._value("PRAGMA user_version")
-        if all(tables.get(name) == "table" for name in ("records", "call_sites")):
+        is_there = all(
+            tables.get(name) == "table" for name in ("records", "call_sites", "origins")
+        )
+        # It may be named, and its definition be nonsense.
+        if is_there and self._can_prepare("SELECT id FROM records LIMIT 0"):
             if version is not None and version > SCHEMA_VERSION:
                 raise ReadError(
                     f"{self._path}: its schema has version {version}, this program "
@@ -118,22 +125,14 @@ class Source:
             columns = {row[1] for row in self._values("PRAGMA table_info(logs)")}
             if columns.issuperset(DAGRUNNER_COLUMNS):
                 return Kind.DAGRUNNER
-        if self._value("PRAGMA application_id") == APPLICATION_ID:
-            raise ReadError(
-                f"{self._path}: a database of logcollector, but the page that tells "
-                "where its records are can't be read, or it has none; the sqlite3 "
-                "shell's .recover may save what is left of it"
-            )
-        raise ReadError(
-            f"{self._path}: a database, but neither logcollector's nor dagrunner's"
-        )
+        return None
 
     def _bound(self, which: str, table: str, key: str) -> int:
         """Return the least or the greatest key that a row may have."""
         found = self._value(f"SELECT {which}({key}) FROM {table}")
         if isinstance(found, int):
             return found
-        if not self._is_damaged(f"SELECT {which}({key}) FROM {table}"):
+        if self._can_prepare(f"SELECT {which}({key}) FROM {table}"):
             # There are no rows.
             return 1 if which == "min" else 0
         if which == "min":
@@ -176,12 +175,12 @@ class Source:
                 continue
         return found
 
-    def _is_damaged(self, sql: str) -> bool:
+    def _can_prepare(self, sql: str) -> bool:
         try:
             self._connection.execute(sql).fetchall()
         except (*FAULTS, MemoryError):
-            return True
-        return False
+            return False
+        return True
 
     def _value(self, sql: str) -> Any:
         rows = self._values(sql)
@@ -205,17 +204,31 @@ def open_source(path: Path) -> Iterator[Source]:
     with ExitStack() as stack:
         try:
             try:
-                connection = _connected(path)
+                source = _opened(path, path, stack)
             except sqlite3.OperationalError:
                 # With a log beside it, SQLite must be able to write there.
                 if may_write_beside(path) or not log_of(path).exists():
                     raise
-                connection = _connected(stack.enter_context(copied(path)))
-            stack.enter_context(closing(connection))
-            source = Source(connection, path)
+                source = _opened(stack.enter_context(copied(path)), path, stack)
         except FAULTS as error:
-            raise explained(path, error) from None
+            if not (is_damage(error) and was_ours(path)):
+                raise explained(path, error) from None
+            source = None
+        if source is None or (source.kind is None and was_ours(path)):
+            try:
+                source = _opened(stack.enter_context(grafted(path)), path, stack)
+            except FAULTS as error:
+                raise explained(path, error) from None
+            source.is_grafted = True
+        if source.kind is None:
+            raise ReadError(
+                f"{path}: a database, but neither logcollector's nor dagrunner's"
+            )
         yield source
+
+
+def _opened(place: Path, path: Path, stack: ExitStack) -> Source:
+    return Source(stack.enter_context(closing(_connected(place))), path)
 
 
 @contextmanager
