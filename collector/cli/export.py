@@ -34,7 +34,8 @@ STDOUT = Path("-")
 @click.option("--to", "target", type=click.Path(path_type=Path), metavar="FILE",
               default=STDOUT, help="Where to write; - or without: stdout.")  # fmt: skip
 @click.option("--format", "-o", "file_format", type=click.Choice(FORMATS),
-              help="What to write.  [default: by FILE's ending, else jsonl]")  # fmt: skip
+              help="What to write.  "
+              "[default: by FILE's ending, else jsonl]")  # fmt: skip
 @click.option("--after", type=click.IntRange(0), default=0, metavar="ID",
               help="Only ids after this one.")  # fmt: skip
 @click.option("--continue", "goes_on", is_flag=True,

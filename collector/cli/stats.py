@@ -16,8 +16,8 @@ from collector.cli.rendering.counts_table import CountRow, counts_table
 from collector.cli.rendering.histogram import Bucket, histogram
 from collector.cli.rendering.levels import LevelGroup, level_group
 from collector.cli.rendering.printable import encodable
-from collector.query.extras import extra_label
 from collector.emit.visible import escaped
+from collector.query.extras import extra_label
 from collector.query.fields import FIELD_NAMES, MAX_PATH_KEYS
 from collector.store.logger_tree import LoggerNode
 from collector.store.reader import Deadline, Reader, open_reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import IO, Final, cast
 
 from collector.errors import TransferError
 
@@ -19,14 +19,14 @@ _SHOWN_BYTES: Final = 64 * 1024
 _READ_BYTES: Final = 1024 * 1024
 
 
-def plain(file: BinaryIO, start: bytes) -> BinaryIO:
+def plain(file: IO[bytes], start: bytes) -> IO[bytes]:
     """Return a file as it is without compression; `start` is how it begins."""
     if start.startswith(GZIP_MAGIC):
-        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
     return file
 
 
-def bounded_lines(file: BinaryIO, name: str) -> Iterator[tuple[bytes, int]]:
+def bounded_lines(file: IO[bytes], name: str) -> Iterator[tuple[bytes, int]]:
     """Yield lines without their newline, and the length of each in bytes.
 
     A line is cut to its beginning where it is longer than the bound: then it

@@ -43,5 +43,4 @@ def record_of(row: tuple[Any, ...], *, at: float) -> Record:
         attributes["hostname"] = str(hostname)
     if lost:
         attributes["_lost"] = lost
-    record = normalise(attributes, received=at, peer="", hostname="")
-    return record
+    return normalise(attributes, received=at, peer="", hostname="")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO
 
 import msgspec
 
 from collector.errors import TransferError
-from collector.moving.bounded_lines import MAX_LINE_BYTES, bounded_lines, plain
+from collector.moving.bounded_lines import MAX_LINE_BYTES, plain
 
 
 class _Beginning(msgspec.Struct):
@@ -24,44 +24,48 @@ def last_record(target: Path, output_format: str) -> tuple[int, float]:
 
     Raises TransferError where that can't be told.
     """
-    found = (0, 0.0)
     try:
         with target.open("rb") as file:
             start = file.read(2)
             file.seek(0)
             stream = plain(file, start)
-            records = _of_csv if output_format == "csv" else _of_lines
-            for record in records(stream, str(target)):
-                found = record
+            return _of_csv(stream) if output_format == "csv" else _of_lines(stream)
     except OSError as error:
         raise TransferError(f"{target}: cannot be read: {error.strerror}") from None
-    except (ValueError, IndexError, csv.Error) as error:
+    except (ValueError, IndexError, EOFError, zlib.error, csv.Error) as error:
         raise TransferError(
-            f"{target}: cannot be gone on with: its last record is not whole ({error})"
+            f"{target}: cannot be gone on with, its last record is not whole: {error}"
         ) from None
-    return found
 
 
-def _of_lines(stream: BinaryIO, name: str) -> Iterator[tuple[int, float]]:
+def _of_lines(stream: IO[bytes]) -> tuple[int, float]:
     last = b""
-    for line, _ in bounded_lines(stream, name):
+    while line := stream.readline(MAX_LINE_BYTES):
         last = line
-    if last:
-        found = msgspec.json.decode(last, type=_Beginning)
-        yield found.id, found.created
+    if not last:
+        return 0, 0.0
+    if not last.endswith(b"\n"):
+        raise ValueError("it has no end")
+    found = msgspec.json.decode(last, type=_Beginning)
+    return found.id, found.created
 
 
-def _of_csv(stream: BinaryIO, name: str) -> Iterator[tuple[int, float]]:
+def _of_csv(stream: IO[bytes]) -> tuple[int, float]:
     before = csv.field_size_limit(MAX_LINE_BYTES)
     try:
-        text = io.TextIOWrapper(cast("io.BufferedIOBase", stream), "utf-8", newline="")
-        rows = csv.reader(text)
+        rows = csv.reader(_whole_lines(stream))
         if next(rows, [])[:2] != ["id", "created"]:
-            raise ValueError(f"{name} does not begin with the names of the columns")
+            raise ValueError("it does not begin with the names of the columns")
         last: list[str] = []
         for row in rows:
             last = row
-        if last:
-            yield int(last[0]), float(last[1])
+        return (int(last[0]), float(last[1])) if last else (0, 0.0)
     finally:
         csv.field_size_limit(before)
+
+
+def _whole_lines(stream: IO[bytes]) -> Iterator[str]:
+    while line := stream.readline(MAX_LINE_BYTES):
+        if not line.endswith(b"\n"):
+            raise ValueError("it has no end")
+        yield line.decode()

@@ -12,6 +12,7 @@ from collector.errors import TransferError
 from collector.moving.exported_file import last_record
 from collector.moving.part_file import (
     Note,
+    discard,
     in_the_way,
     note_of,
     open_part,
@@ -167,8 +168,7 @@ def check_target(target: Path, request: Request, *, overwrite: bool) -> int:
             "it is a part of another export (another query, database or format), "
             "which --overwrite does away with",
         )
-    part_of(target).unlink(missing_ok=True)
-    note_of(target).unlink()
+    discard(target)
     return 0
 
 

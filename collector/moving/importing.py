@@ -16,7 +16,6 @@ from collector.moving.bounded_lines import GZIP_MAGIC, plain
 from collector.moving.json_lines import JsonLines
 from collector.moving.portion import Portion
 from collector.moving.stored_records import StoredRecords
-from collector.record import Record
 from collector.store.graft import was_ours
 from collector.store.import_target import ImportTarget, chars_of
 from collector.store.salvage import Losses

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 import msgspec
 
@@ -54,7 +54,7 @@ class JsonLines:
         self._decode = msgspec.json.Decoder(Line).decode
         self._stored = StoredRecords()
 
-    def portions(self, file: BinaryIO) -> Iterator[Portion]:
+    def portions(self, file: IO[bytes]) -> Iterator[Portion]:
         """Yield what the lines hold; `done` counts their bytes."""
         portion = Portion()
         done = size = lines = 0
@@ -74,9 +74,7 @@ class JsonLines:
 
     def _read(self, portion: Portion, line: bytes, length: int, number: int) -> None:
         try:
-            if len(line) < length:
-                raise DecodeError("line_too_long", f"it has {length:,} bytes")
-            portion.records.append(self._record(line))
+            portion.records.append(self._record(line, length))
         except DecodeError as error:
             if line.strip() in (b"[", b"]"):
                 # The first and the last line of an array.
@@ -91,8 +89,10 @@ class JsonLines:
                 )
             )
 
-    def _record(self, line: bytes) -> Record:
+    def _record(self, line: bytes, length: int) -> Record:
         """Return the record of a line; raise DecodeError where it holds none."""
+        if len(line) < length:
+            raise DecodeError("line_too_long", f"it has {length:,} bytes")
         try:
             found = self._decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -149,7 +149,7 @@ def record_of(attributes: dict[str, object], *, at: float) -> Record:
     """
     received: object = None
     peer: object = None
-    if _ROW_MARKS <= attributes.keys() and not _ATTRIBUTE_MARKS & attributes.keys():
+    if attributes.keys() >= _ROW_MARKS and not _ATTRIBUTE_MARKS & attributes.keys():
         row = {name: attributes.pop(name, None) for name in _ROW_ONLY}
         received, peer = row["received"], row["peer"]
         extra = row["extra"]

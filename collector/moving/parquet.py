@@ -78,7 +78,9 @@ class ParquetWriter:
                 schema=self._schema,
             )
         except (self._pa.ArrowException, TypeError) as error:
-            raise TransferError(f"a record can't be put into parquet: {error}") from None
+            raise TransferError(
+                f"a record can't be put into parquet: {error}"
+            ) from None
         self._writer.write_table(table)
         self._rows, self._chars = [], 0
 

@@ -172,6 +172,18 @@ def lock(target: Path, file: int) -> None:
         return
 
 
+def discard(target: Path) -> None:
+    """Remove a part file and its note, but not while another export writes it."""
+    with suppress(FileNotFoundError):
+        file = os.open(part_of(target), os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            lock(target, file)
+            part_of(target).unlink()
+        finally:
+            os.close(file)
+    note_of(target).unlink(missing_ok=True)
+
+
 def cannot_write(target: Path, error: OSError) -> TransferError:
     """Return the error for people that the system's own stands for."""
     return TransferError(

@@ -105,9 +105,7 @@ class Doubles:
         self, records: list[Record], sites: dict[CallSite, int]
     ) -> dict[Key, int]:
         """Return the records that may be meant, and how many there are of each."""
-        times = {
-            record.created for record in records if site_of(record) in sites
-        }
+        times = {record.created for record in records if site_of(record) in sites}
         names = {site_id: site for site, site_id in sites.items()}
         self._want(times)
         there: dict[Key, int] = {}

@@ -161,9 +161,7 @@ def intern_values(
     return found
 
 
-def note_import(
-    connection: sqlite3.Connection, above_id: int, imported: float
-) -> None:
+def note_import(connection: sqlite3.Connection, above_id: int, imported: float) -> None:
     """Note that all records with greater ids were imported at an epoch second."""
     [(first, last)] = connection.execute(
         "SELECT min(id), max(id) FROM records WHERE id > ?", [above_id]
@@ -174,7 +172,9 @@ def note_import(
         [last, first - 1, imported],
     )
     if not extended.rowcount:
-        connection.execute("INSERT INTO imports VALUES (?, ?, ?)", [first, last, imported])
+        connection.execute(
+            "INSERT INTO imports VALUES (?, ?, ?)", [first, last, imported]
+        )
 
 
 def insert_rejects(

@@ -70,12 +70,12 @@ class Source:
         self._path = path
         self.is_grafted = False
         self.kind: Final = self._find_kind()
-        table, key, columns = ("records", "id", RECORD_COLUMNS)
+        columns: tuple[str, ...] = ("id", *RECORD_COLUMNS)
+        table = "records"
         if self.kind is Kind.DAGRUNNER:
-            table, key, columns = ("logs", "rowid", DAGRUNNER_COLUMNS)
-        self._table = SalvagedTable(
-            connection, columns=(key, *columns), table=table, key=key
-        )
+            columns, table = ("rowid", *DAGRUNNER_COLUMNS), "logs"
+        key = columns[0]
+        self._table = SalvagedTable(connection, columns=columns, table=table, key=key)
         self.low: Final = self._bound("min", table, key)
         self.high: Final = self._bound("max", table, key)
         self._indexes: dict[str, dict[int, Any]] = {}
@@ -105,10 +105,7 @@ class Source:
             raise explained(self._path, error) from None
 
     def _find_kind(self) -> Kind | None:
-        tables = {
-            name: kind
-            for name, kind in self._values("SELECT name, type FROM sqlite_master")
-        }
+        tables = dict(self._values("SELECT name, type FROM sqlite_master"))
         version = self._value("PRAGMA user_version")
         is_there = all(
             tables.get(name) == "table" for name in ("records", "call_sites", "origins")

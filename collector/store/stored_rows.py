@@ -85,4 +85,5 @@ class StoredRows:
 
     def made(self, row: Sequence[Any]) -> StoredRow:
         """Return the record of a row."""
-        return StoredRow(*row, self._call_sites.get(row[3]), self._origins.get(row[4]))
+        interned = (self._call_sites.get(row[3]), self._origins.get(row[4]))
+        return StoredRow._make((*row, *interned))

@@ -113,7 +113,9 @@ def test_a_database_that_is_made_is_the_daemons(bring, source, target):
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-@pytest.mark.parametrize("way", ["same file", "copy", "database", "query", "compressed"])
+@pytest.mark.parametrize(
+    "way", ["same file", "copy", "database", "query", "compressed"]
+)
 def test_twice_adds_nothing(bring, exported, source, target, tmp_path, run, way):
     """By whatever way the same records come again, none is there twice."""
     bring(exported(source))
@@ -419,10 +421,14 @@ def damaged(fill):
 
 
 def told_lost(said):
-    return int(said.partition(" ids can't be read")[0].rpartition(" ")[2].replace(",", ""))
+    return int(
+        said.partition(" ids can't be read")[0].rpartition(" ")[2].replace(",", "")
+    )
 
 
-@pytest.mark.parametrize("which", [[0], [-1], [5], [5, 6, 20], range(0, 50, 2)], ids=str)
+@pytest.mark.parametrize(
+    "which", [[0], [-1], [5], [5, 6, 20], range(0, 50, 2)], ids=str
+)
 def test_all_but_the_lost_pages_are_imported(bring, damaged, target, which):
     """Only the records on pages that can't be read are lost, and that is told."""
     pages = pages_of(damaged, "records")

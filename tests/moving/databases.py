@@ -33,7 +33,8 @@ def various(count, seed=1):
     rng = random.Random(seed)
     return [
         {
-            "message": f"message {n} " + rng.choice(["", "ünï \u202e", "a\nb", "\x1b[31m"]),
+            "message": f"message {n} "
+            + rng.choice(["", "ünï \u202e", "a\nb", "\x1b[31m"]),
             "created": 1_700_000_000 + n * 0.7 + rng.random(),
             "received": 1_700_000_001 + n * 0.7 + rng.random(),
             "name": rng.choice(["app", "app.db", "root"]),
