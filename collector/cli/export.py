@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 
 from collector.cli.reading import QueryCommand, Reading, reading_options
-from collector.cli.rendering.comma_separated import csv_line
 from collector.moving.exporting import (
     FORMATS,
     Progress,
@@ -22,9 +21,8 @@ from collector.moving.exporting import (
     format_of,
     reopen,
 )
-from collector.moving.line import COLUMNS, LineWriter, values_of
+from collector.moving.line import LineWriter
 from collector.store.reader import Deadline, open_reader
-from collector.store.stored_rows import StoredRow
 
 STDOUT = Path("-")
 
@@ -95,22 +93,6 @@ def command(
     click.echo(f"{target}: {written:,} records", err=True)
 
 
-class CsvWriter:
-    """Makes rows of a spreadsheet of records, as `query` shows them."""
-
-    def begin(self) -> bytes:
-        """Return the header."""
-        return csv_line(list(COLUMNS)).encode()
-
-    def encoded(self, rows: list[StoredRow]) -> bytes:
-        """Return the rows of records."""
-        return "".join([csv_line(list(values_of(row))) for row in rows]).encode()
-
-    def end(self) -> bytes:
-        """Return what comes after all records."""
-        return b""
-
-
 def writer_of(output_format: str) -> Writer:
     """Return what makes a format; each is imported where it is used."""
     match output_format:
@@ -119,6 +101,8 @@ def writer_of(output_format: str) -> Writer:
 
             return ParquetWriter()
         case "csv":
+            from collector.cli.exported_csv import CsvWriter
+
             return CsvWriter()
     return LineWriter()
 
