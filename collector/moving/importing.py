@@ -133,7 +133,8 @@ def imported(
 ) -> Summary:
     """Import what is not there yet, and return what came of it."""
     summary = Summary()
-    for window in windows(portions):
+    # Without look-ups the lock is free while the next portion is read.
+    for window in windows(portions) if target.looks_up else portions:
         fresh = target.fresh(window.records)
         target.store(fresh, window.rejects)
         summary.imported += len(fresh)

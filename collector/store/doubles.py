@@ -57,9 +57,14 @@ class Doubles:
         self._met: dict[int, int] = {}
         self._met_before: dict[int, int] = {}
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether there was anything in the database."""
+        return self._last_id > 0
+
     def fresh(self, records: list[Record]) -> list[Record]:
         """Return those records that are not in the database yet, in order."""
-        if not self._last_id or not records:
+        if not self.is_possible or not records:
             return records
         sites = self._known_sites(records)
         if not sites:

@@ -1,7 +1,8 @@
 """The database that records are imported into.
 
-Its daemon may be writing to it meanwhile: each step is one short transaction,
-and while somebody else is seen to write there is a pause behind it.
+Its daemon may be writing to it meanwhile: each step is one short transaction
+with a pause behind it. Only where the import has made the database itself, and
+nobody else is seen to write, it goes without pauses.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from collector.store.inserter import Inserter
 from collector.store.reader import FAULTS, connect, explained
 from collector.store.rejects import Reject
 
-# Records of one transaction, their characters, and the pause behind it. The
-# daemon tries for 50 ms to get the lock, at least every 20 ms: it must find it
-# free.
-STEP_RECORDS: Final = 2000
-STEP_CHARS: Final = 4_000_000
+# A transaction, and the pause behind it. The daemon tries for 50 ms to get the
+# lock, at least every 25 ms: it must find it free.
+STEP_SECONDS: Final = 0.02
 PAUSE_SECONDS: Final = 0.025
 
-# So long after somebody else's write there are pauses.
-BUSY_FOR_SECONDS: Final = 5.0
+# Records of a transaction, as many as there is time for, and their characters.
+LEAST_RECORDS: Final = 100
+MOST_RECORDS: Final = 2000
+STEP_CHARS: Final = 4_000_000
 
 # How long to wait for the daemon's own transactions.
 BUSY_SECONDS: Final = 10.0
@@ -45,7 +46,12 @@ class ImportTarget:
     """A database that is being imported into. Use `open_target`."""
 
     def __init__(
-        self, connection: sqlite3.Connection, *, max_rejects: int, imported: float
+        self,
+        connection: sqlite3.Connection,
+        *,
+        max_rejects: int,
+        imported: float,
+        is_shared: bool,
     ) -> None:
         self._connection = connection
         self._max_rejects = max_rejects
@@ -54,7 +60,13 @@ class ImportTarget:
         self._doubles = Doubles(connection)
         self._rejects_left = MOST_REJECTS
         self._version = self._data_version()
-        self._others_wrote_at = float("-inf")
+        self._is_shared = is_shared
+        self._step_records = LEAST_RECORDS
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether records must be looked up, best many at once."""
+        return self._doubles.is_possible
 
     def fresh(self, records: list[Record]) -> list[Record]:
         """Return those records that are not in the database yet, in order."""
@@ -65,24 +77,27 @@ class ImportTarget:
         kept = [each for each in rejects if not self._is_known(each)]
         kept = kept[: self._rejects_left]
         self._rejects_left -= len(kept)
-        for step in steps(records):
+        while records:
+            step = first_step(records, self._step_records)
+            records = records[len(step) :]
             self._store(Batch(step, kept, 0))
             kept = []
         if kept:
             self._store(Batch([], kept, 0))
 
     def _store(self, batch: Batch) -> None:
+        begun = time.monotonic()
         self._inserter.store(
             self._connection,
             batch=batch,
             max_rejects=self._max_rejects,
             imported=self._imported,
         )
-        version = self._data_version()
-        if version != self._version:
-            self._version = version
-            self._others_wrote_at = time.monotonic()
-        if time.monotonic() - self._others_wrote_at < BUSY_FOR_SECONDS:
+        took = time.monotonic() - begun
+        self._step_records = next_step(self._step_records, took)
+        if self._data_version() != self._version:
+            self._is_shared = True
+        if self._is_shared:
             time.sleep(PAUSE_SECONDS)
 
     def _data_version(self) -> int:
@@ -98,18 +113,20 @@ class ImportTarget:
         return bool(found.fetchall())
 
 
-def steps(records: list[Record]) -> Iterator[list[Record]]:
-    """Yield records in order, as many as one transaction has time for."""
-    step: list[Record] = []
-    chars = 0
-    for record in records:
-        step.append(record)
-        chars += chars_of(record)
-        if len(step) >= STEP_RECORDS or chars >= STEP_CHARS:
-            yield step
-            step, chars = [], 0
-    if step:
-        yield step
+def first_step(records: list[Record], most: int) -> list[Record]:
+    """Return the first records, as many as one transaction has time for."""
+    left = STEP_CHARS
+    for count, record in enumerate(records[:most], 1):
+        left -= chars_of(record)
+        if left <= 0:
+            return records[:count]
+    return records[:most]
+
+
+def next_step(records: int, took_seconds: float) -> int:
+    """Return how many records to store at once when so many took so long."""
+    fitting = int(records * STEP_SECONDS / max(took_seconds, 1e-6))
+    return max(LEAST_RECORDS, min(fitting, 2 * records, MOST_RECORDS))
 
 
 def chars_of(record: Record) -> int:
@@ -131,7 +148,8 @@ def open_target(
     Raises ReadError or StoreError where that is impossible, and for what
     SQLite reports while it is open.
     """
-    if not file_bytes(path):
+    is_new = not file_bytes(path)
+    if is_new:
         make(path, synchronous)
     # For what it checks: that it is a database of ours, in today's schema.
     connect(path).close()
@@ -143,7 +161,10 @@ def open_target(
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             yield ImportTarget(
-                connection, max_rejects=max_rejects, imported=time.time()
+                connection,
+                max_rejects=max_rejects,
+                imported=time.time(),
+                is_shared=not is_new,
             )
     except FAULTS as error:
         raise explained(path, error) from None

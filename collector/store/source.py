@@ -76,8 +76,10 @@ class Source:
             columns, table = ("rowid", *DAGRUNNER_COLUMNS), "logs"
         key = columns[0]
         self._table = SalvagedTable(connection, columns=columns, table=table, key=key)
-        self.low: Final = self._bound("min", table, key)
-        self.high: Final = self._bound("max", table, key)
+        # What is no table of ours is not asked anything: a view may never end.
+        is_known = self.kind is not None
+        self.low: Final = self._bound("min", table, key) if is_known else 1
+        self.high: Final = self._bound("max", table, key) if is_known else 0
         self._indexes: dict[str, dict[int, Any]] = {}
 
     @property
