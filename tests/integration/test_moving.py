@@ -54,7 +54,8 @@ def test_importing_beside_a_busy_daemon(start_daemon: Any, tmp_path: Path) -> No
     assert "0 imported, 6,000 already there" in again.stderr
     assert daemon.count() == 6_000 + sent
     noted = [
-        (row["first_id"], row["last_id"]) for row in daemon.rows("SELECT * FROM imports")
+        (row["first_id"], row["last_id"])
+        for row in daemon.rows("SELECT * FROM imports")
     ]
     ids = {number for first, last in noted for number in range(first, last + 1)}
     old = daemon.rows("SELECT id FROM logs WHERE name = 'app'")

@@ -162,4 +162,3 @@ def test_another_programs_database_is_not_written_to(path):
     with refused, target_at(path):
         pass
     assert path.read_bytes() == before
-
