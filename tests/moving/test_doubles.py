@@ -164,15 +164,13 @@ def test_a_key_is_what_a_row_gives(stored_records, make_record):
     assert finder.fresh([full]) == []
     assert key_of(full) == key_of(
         make_record(
-            **{
-                "message": "x",
-                "extra": '{"a":1.5e300}',
-                "exc_text": "E",
-                "stack_info": "S",
-                "taskName": "T",
-                "peer": "other",
-                "received": 5.0,
-                "started": 7.0,
-            }
+            message="x",
+            extra='{"a":1.5e300}',
+            exc_text="E",
+            stack_info="S",
+            taskName="T",
+            peer="other",
+            received=5.0,
+            started=7.0,
         )
     )
