@@ -13,7 +13,7 @@ from collector.cli.reading import database_option, database_path
 from collector.cli.rendering.printable import one_line
 from collector.config import Settings
 from collector.errors import CollectorError, ReadError
-from collector.moving.importing import Progress, Summary, import_from
+from collector.moving.importing import STDIN, Progress, Summary, import_from
 from collector.store.import_target import open_target
 
 
@@ -56,7 +56,8 @@ def command(files: tuple[Path, ...], database: Path | None) -> None:
                 click.echo(f"logcollector: {one_line(str(error))}", err=True)
                 failed = True
                 continue
-            click.echo(f"{one_line(str(file))}: {told(summary)}", err=True)
+            name = "stdin" if file == STDIN else one_line(str(file))
+            click.echo(f"{name}: {told(summary)}", err=True)
     if failed:
         raise ReadError("not all files were imported")
 
@@ -67,7 +68,11 @@ def told(summary: Summary) -> str:
     if summary.there:
         parts.append(f"{summary.there:,} already there")
     if summary.rejected:
-        parts.append(f"{summary.rejected:,} lines rejected (see the table rejects)")
+        lines = "line" if summary.rejected == 1 else "lines"
+        parts.append(
+            f"{summary.rejected:,} {lines} rejected (see the table rejects; the first: "
+            f"{one_line(summary.first_reject)})"
+        )
     if summary.lost.keys:
         shown = summary.lost.ranges[:5]
         ranges = ", ".join(f"{a}-{b}" if a < b else str(a) for a, b in shown)

@@ -44,7 +44,8 @@ Progress = Callable[[int, int], None]
 class Summary:
     """What came of importing one source.
 
-    there: records that were in the database already. lost: what is in a
+    there: records that were in the database already. first_reject: what is
+    wrong with the first line that was rejected. lost: what is in a
     damaged source and can't be read. is_grafted: whether that has lost its
     first page.
     """
@@ -52,6 +53,7 @@ class Summary:
     imported: int = 0
     there: int = 0
     rejected: int = 0
+    first_reject: str = ""
     lost: Losses = field(default_factory=Losses)
     is_grafted: bool = False
 
@@ -139,6 +141,8 @@ def imported(
         target.store(fresh, window.rejects)
         summary.imported += len(fresh)
         summary.there += len(window.records) - len(fresh)
+        if window.rejects and not summary.rejected:
+            summary.first_reject = window.rejects[0].detail
         summary.rejected += len(window.rejects)
         progress(window.done, window.total)
     return summary

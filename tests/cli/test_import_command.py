@@ -280,7 +280,7 @@ def test_a_bad_line_costs_one_line(bring, target, tmp_path, line, reason):
     file = tmp_path / "app.jsonl"
     file.write_bytes(b'{"msg": "before"}\n' + line + b'\n{"msg": "behind"}\n')
     for _ in range(2):
-        assert "1 lines rejected" in bring(file)
+        assert "1 line rejected" in bring(file)
 
     assert messages(target) == ["before", "behind"]
     [(found, detail, payload)] = rows(
@@ -296,7 +296,7 @@ def test_a_line_without_end_is_rejected(bring, target, tmp_path, monkeypatch):
     long = json.dumps({"msg": "x" * 3_000_000})
     file = tmp_path / "app.jsonl"
     file.write_text(f'{long}\n{{"msg": "behind"}}', encoding="utf-8")
-    assert "1 lines rejected" in bring(file)
+    assert "1 line rejected" in bring(file)
 
     assert messages(target) == ["behind"]
     assert rows(target, "SELECT reason FROM rejects") == [("line_too_long",)]
