@@ -200,10 +200,10 @@ def _is_sound(row: StoredRow) -> bool:
         and 0.0 <= row.created < MAX_CREATED
         and _is_delay(row.delay_ms)
         and _is_text(row.message)
-        and all(
-            value is None or _is_text(value)
-            for value in (row.taskName, row.exc_text, row.stack_info, row.extra)
-        )
+        and (row.taskName is None or _is_text(row.taskName))
+        and (row.exc_text is None or _is_text(row.exc_text))
+        and (row.stack_info is None or _is_text(row.stack_info))
+        and (row.extra is None or _is_text(row.extra))
     )
 
 

@@ -49,7 +49,12 @@ class StoredRow(NamedTuple):
 
 def text_chars(row: Sequence[Any]) -> int:
     """Return how long the texts of a row are that begins with COLUMNS."""
-    return sum(len(value) for value in row[5:10] if isinstance(value, str | bytes))
+    chars = 0
+    for value in row[5:10]:
+        # Few have more than the message.
+        if value is not None and isinstance(value, str | bytes):
+            chars += len(value)
+    return chars
 
 
 class InternedTable:
