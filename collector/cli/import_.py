@@ -11,10 +11,12 @@ import click
 
 from collector.cli.reading import database_option, database_path
 from collector.cli.rendering.printable import one_line
-from collector.config import Settings
 from collector.errors import CollectorError, ReadError
 from collector.moving.importing import STDIN, Progress, Summary, import_from
 from collector.store.import_target import open_target
+
+# What is imported is to be as durable as what is collected.
+SYNCHRONOUS = "full"
 
 
 @click.command()
@@ -38,11 +40,8 @@ def command(files: tuple[Path, ...], database: Path | None) -> None:
       logcollector import --db all.sqlite web1.sqlite web2.sqlite
     """
     path = database_path(database)
-    settings = Settings()
     failed = False
-    with open_target(
-        path, synchronous=settings.synchronous, max_rejects=settings.max_rejects
-    ) as target:
+    with open_target(path, synchronous=SYNCHRONOUS) as target:
         for file in files:
             if file.exists() and path.samefile(file):
                 raise click.UsageError(f"{file}: is the database to import into")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -73,8 +74,14 @@ def import_from(path: Path, target: ImportTarget, progress: Progress) -> Summary
             start = file.read(len(HEADER))
             if not is_database(path, start):
                 file.seek(0)
-                lines = JsonLines(str(path), at=path.stat().st_mtime)
-                return _from_stream(file, start, lines, target, progress)
+                found = os.fstat(file.fileno())
+                lines = JsonLines(str(path), at=found.st_mtime)
+
+                def read(*_: int) -> None:
+                    # Of a compressed file, too.
+                    progress(file.tell(), found.st_size)
+
+                return _from_stream(file, start, lines, target, read)
     except OSError as error:
         raise TransferError(f"{path}: cannot be read: {error.strerror}") from None
     with open_source(path) as source:

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from collector.errors import StoreError
 from collector.record import Record
 from collector.store.backlog import Batch
 from collector.store.claim import Claim
@@ -38,8 +39,10 @@ STEP_CHARS: Final = 4_000_000
 # How long to wait for the daemon's own transactions.
 BUSY_SECONDS: Final = 10.0
 
-# Rejects of an import that are kept; the others are counted.
+# Rejects of an import that are kept; the others are counted. Those of clients
+# are not deleted for them: it is the daemon's setting how many there may be.
 MOST_REJECTS: Final = 100
+NO_BOUND: Final = 2**62
 
 
 class ImportTarget:
@@ -49,12 +52,10 @@ class ImportTarget:
         self,
         connection: sqlite3.Connection,
         *,
-        max_rejects: int,
         imported: float,
         is_shared: bool,
     ) -> None:
         self._connection = connection
-        self._max_rejects = max_rejects
         self._imported = imported
         self._inserter = Inserter()
         self._doubles = Doubles(connection)
@@ -90,7 +91,7 @@ class ImportTarget:
         self._inserter.store(
             self._connection,
             batch=batch,
-            max_rejects=self._max_rejects,
+            max_rejects=NO_BOUND,
             imported=self._imported,
         )
         took = time.monotonic() - begun
@@ -140,13 +141,11 @@ def chars_of(record: Record) -> int:
 
 
 @contextmanager
-def open_target(
-    path: Path, *, synchronous: str, max_rejects: int
-) -> Iterator[ImportTarget]:
+def open_target(path: Path, *, synchronous: str) -> Iterator[ImportTarget]:
     """Open a database to import into; it is made if there is none.
 
-    Raises ReadError or StoreError where that is impossible, and for what
-    SQLite reports while it is open.
+    Raises ReadError or StoreError where that is impossible, and StoreError for
+    what SQLite reports while it is open.
     """
     is_new = not file_bytes(path)
     if is_new:
@@ -162,12 +161,14 @@ def open_target(
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             yield ImportTarget(
                 connection,
-                max_rejects=max_rejects,
                 imported=time.time(),
                 is_shared=not is_new,
             )
     except FAULTS as error:
-        raise explained(path, error) from None
+        raise StoreError(
+            f"{path}: cannot be written: {error}; what was imported by then is kept, "
+            "and the same import can be run again"
+        ) from None
 
 
 def make(path: Path, synchronous: str) -> None:

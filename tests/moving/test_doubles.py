@@ -56,7 +56,7 @@ def counted(records):
 
 
 def bring(path, portions):
-    with open_target(path, synchronous="off", max_rejects=10) as target:
+    with open_target(path, synchronous="off") as target:
         return imported(iter(portions), target, lambda done, total: None)
 
 

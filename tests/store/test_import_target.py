@@ -10,11 +10,12 @@ from collector.errors import ReadError, StoreError
 from collector.store import import_target
 from collector.store.claim import Claim
 from collector.store.import_target import first_step, next_step, open_target
+from collector.store.inserter import insert_rejects
 from collector.store.rejects import make_reject
 
 
 def target_at(path):
-    return open_target(path, synchronous="off", max_rejects=1000)
+    return open_target(path, synchronous="off")
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_a_step_that_fails_leaves_no_import(stored, path, make_record):
         "CREATE TRIGGER full BEFORE INSERT ON imports "
         "BEGIN SELECT RAISE(ABORT, 'no room'); END"
     )
-    with pytest.raises(ReadError, match="no room"), target_at(path) as target:
+    with pytest.raises(StoreError, match="no room"), target_at(path) as target:
         target.store([make_record()], [])
 
     assert stored.rows() == []
@@ -162,3 +163,18 @@ def test_another_programs_database_is_not_written_to(path):
     with refused, target_at(path):
         pass
     assert path.read_bytes() == before
+
+
+def test_rejects_of_clients_stay(stored, path, make_record):
+    """An import deletes none of those that are there, however many they are."""
+    old = [
+        make_reject(b"%d" % n, received=1.0, peer="::1", reason="r", detail="d")
+        for n in range(1500)
+    ]
+    insert_rejects(stored.connection, old, 2000)
+    reject = make_reject(b"x", received=1.0, peer="import", reason="r", detail="d")
+    with target_at(path) as target:
+        target.store([], [reject])
+    [(count,)] = stored.connection.execute("SELECT count(*) FROM rejects")
+
+    assert count == 1501
