@@ -69,13 +69,17 @@ class Doubles:
         sites = self._known_sites(records)
         if not sites:
             return records
-        there = self._there(records, sites)
+        keys = [key_of(record) for record in records]
+        there = self._there(records, sites, set(keys))
         if not there:
             return records
-        return [record for record in records if not self._is_double(record, there)]
+        return [
+            record
+            for record, key in zip(records, keys, strict=True)
+            if not self._is_double(key, there)
+        ]
 
-    def _is_double(self, record: Record, there: dict[Key, int]) -> bool:
-        key = key_of(record)
+    def _is_double(self, key: Key, there: dict[Key, int]) -> bool:
         count = there.get(key)
         if count is None:
             return False
@@ -107,15 +111,16 @@ class Doubles:
         return found
 
     def _there(
-        self, records: list[Record], sites: dict[CallSite, int]
+        self, records: list[Record], sites: dict[CallSite, int], keys: set[Key]
     ) -> dict[Key, int]:
-        """Return the records that may be meant, and how many there are of each."""
+        """Return how many there are of each record; of those without any nothing."""
         times = {record.created for record in records if site_of(record) in sites}
         names = {site_id: site for site, site_id in sites.items()}
         self._want(times)
         there: dict[Key, int] = {}
         for low, high in self._ranges(times, sites):
-            for row in self._rows(
+            # One by one: their texts may be long.
+            for row in self._connection.execute(
                 "SELECT call_site_id, origin_id, created, message, taskName, "
                 "exc_text, stack_info, extra FROM records "
                 "WHERE id BETWEEN ? AND ? AND created BETWEEN ? AND ? "
@@ -125,7 +130,9 @@ class Doubles:
                 site = names.get(row[0])
                 if site is not None:
                     key = (row[2], site, self._origins.get(row[1]), *row[3:])
-                    there[key] = there.get(key, 0) + 1
+                    # Of one time there may be any number of others.
+                    if key in keys:
+                        there[key] = there.get(key, 0) + 1
         return there
 
     def _want(self, times: set[float]) -> None:

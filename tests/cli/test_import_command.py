@@ -243,14 +243,16 @@ def test_attributes_of_any_program_are_imported(bring, target, tmp_path):
 
 
 def test_what_tells_no_time_is_of_the_files(bring, target, tmp_path):
-    """Without a time a record gets the file's, so that it is no other next time."""
+    """Without a time a line gets the file's, so that it is no other next time."""
     file = tmp_path / "app.jsonl"
-    file.write_text('{"msg": "one"}', encoding="utf-8")
+    file.write_text('{"msg": "one"}\n{"msg": "one"}', encoding="utf-8")
     os.utime(file, (1_600_000_000, 1_600_000_000))
     for _ in range(2):
         bring(file)
 
-    assert rows(target, "SELECT created, received FROM logs") == [(1.6e9, 1.6e9)]
+    times = [time for (time,) in rows(target, "SELECT created FROM logs ORDER BY id")]
+    assert times == [1.6e9, pytest.approx(1.6e9 + 1e-6, abs=5e-7)]
+    assert times[0] < times[1]
 
 
 def test_an_array_is_imported(bring, run, source, target, tmp_path):
