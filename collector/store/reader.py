@@ -309,8 +309,8 @@ def explained(path: Path, error: BaseException) -> ReadError:
     if isinstance(error, UnicodeDecodeError):
         error, code = sqlite3.DatabaseError("malformed schema"), sqlite3.SQLITE_CORRUPT
     hint = {
-        sqlite3.SQLITE_CORRUPT: "it is damaged; the sqlite3 shell's .recover may save "
-        "what is left of it",
+        sqlite3.SQLITE_CORRUPT: "it is damaged; `logcollector import` into another "
+        "database saves what can be read of it",
         sqlite3.SQLITE_BUSY: "another program has locked it; try again",
         sqlite3.SQLITE_LOCKED: "another program has locked it; try again",
         sqlite3.SQLITE_CANTOPEN: "may this user read it, and write beside it?",
