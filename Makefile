@@ -18,7 +18,7 @@ help:
 	@echo "make test    install what the tests need and run them all"
 	@echo "make check   formatting, lint, types, and the tests with coverage"
 	@echo "make fmt     format the code"
-	@echo "make bench   measure how fast records are taken in and found (a quarter of an hour)"
+	@echo "make bench   measure how fast records are taken in, found and moved (20 minutes)"
 	@echo "make fuzz    search longer for payloads that the decoder mishandles"
 	@echo "make faults  inject real faults and measure what they do (some minutes; more as root)"
 	@echo "make recipes install Django, Celery and so on, and try the recipes of docs/recipes with them"
@@ -74,6 +74,7 @@ bench: $(VENV)/installed
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/query.py
 	$(BIN)/python benchmarks/retention.py
+	$(BIN)/python benchmarks/moving.py
 
 fuzz: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest -m fuzz --override-ini addopts=--import-mode=importlib

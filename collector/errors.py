@@ -11,6 +11,7 @@
     ├── QueryTimeout       a search took longer than it was given; exit status 1
     ├── ReadError          a database cannot be read; exit status 1
     │   └── NoSuchDatabase    there is none of ours; exit status 2
+    ├── TransferError      a file can't be exported to or imported; exit status 1
     └── StoreError         the database cannot be used; exit status 74
         ├── SchemaTooNew
         └── DamagedDatabase   it is ours, and set aside
@@ -119,6 +120,10 @@ class ReadError(CollectorError):
 
 class NoSuchDatabase(ReadError):
     """What was named is not there, or is no database of ours."""
+
+
+class TransferError(CollectorError):
+    """A file cannot be exported to, or imported."""
 
 
 class StoreError(CollectorError):

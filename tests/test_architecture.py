@@ -34,6 +34,7 @@ ALLOWED = {
     "tracebacks": set(),
     "emit": {"record", "formats", "errors"},
     "store": {"record", "query", "tracebacks", "errors"},
+    "moving": {"wire", "record", "storable", "query", "store", "emit", "errors"},
     "intake": {
         "wire",
         "record",
@@ -104,6 +105,7 @@ ALLOWED = {
         "doctor",
         "checking",
         "service",
+        "moving",
         "store",
         "query",
         "config",

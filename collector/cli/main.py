@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "loggers": ("collector.cli.loggers", "Draw the tree of loggers, with counts."),
     "processes": ("collector.cli.processes", "List each run of a process."),
     "new": ("collector.cli.new", "Tell what is new since a time, or changed."),
+    "export": ("collector.cli.export", "Write records to a file, whole and exact."),
+    "import": ("collector.cli.import_", "Add records of files and other databases."),
     "status": ("collector.cli.status", "See how a running daemon does."),
     "doctor": ("collector.cli.doctor", "Find what keeps records from arriving."),
     "send": ("collector.cli.send", "Send a message, or lines of stdin."),

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import shlex
 import shutil
 import sys
 import time
@@ -42,11 +43,17 @@ SAY_PROGRESS_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a command is asked to read, and how to show it."""
+    """What a command is asked to read, and how to show it.
+
+    asked: the query as it was written, the flags with it. node_at: the query
+    with its times worked out for an epoch second, as `node` is for now.
+    """
 
     database: Path
     node: Node
-    timeout_seconds: float
+    asked: str
+    node_at: Callable[[float], Node]
+    timeout_seconds: float | None
     zone: tzinfo
     color: bool
     width: int
@@ -105,20 +112,20 @@ database_option: Final = click.option(
 
 
 def reading_options(
-    *, fields: bool = True, shown: bool = True
+    *, fields: bool = True, shown: bool = True, timeout: float | None = 60.0
 ) -> Callable[[Function], Function]:
     """Add the filters, --db and what says how to show to a command.
 
-    It is called with one Reading, as `reading`, in their place. Not `shown`: for
-    what shows no records.
+    It is called with one Reading, as `reading`, in their place. `timeout` is
+    the default of --timeout; what is not `shown` is not formatted here.
     """
     # Not above: commands that show no records need not load it.
     from collector.cli.rendering.formats import FORMATS
 
     # The last one comes first in --help.
     options = [
-        click.option("--timeout", type=Seconds(0, min_open=True), default=60.0,
-                     show_default=True, metavar="SECONDS",
+        click.option("--timeout", type=Seconds(0, min_open=True), default=timeout,
+                     show_default=timeout is not None, metavar="SECONDS",
                      help="Give up a search after so long."),
         click.option("--utc", is_flag=True, help="Times in UTC, not in local time."),
         click.option("--grep", "-g", "texts", multiple=True, metavar="TEXT",
@@ -135,14 +142,17 @@ def reading_options(
         database_option,
     ]  # fmt: skip
     if shown:
-        options[1:2] = [
+        options.insert(
+            1,
             click.option("--no-color", is_flag=True, help="No colours on a terminal."),
-            options[1],
+        )
+        options.insert(
+            3,
             click.option("--format", "-o", "output_format", type=click.Choice(FORMATS),
                          default=FORMATS[0], show_default=True,
                          help="How to show it."),
-        ]  # fmt: skip
-    if shown and fields:
+        )  # fmt: skip
+    if fields and shown:
         options.insert(
             4,
             click.option("--fields", metavar="NAMES",
@@ -155,7 +165,7 @@ def reading_options(
             *,
             words: tuple[str, ...],
             database: Path | None,
-            timeout: float,
+            timeout: float | None,
             utc: bool,
             level: str | None,
             logger: str | None,
@@ -163,9 +173,9 @@ def reading_options(
             since: str | None,
             until: str | None,
             texts: tuple[str, ...],
+            fields: str | None = None,
             output_format: str = FORMATS[0],
             no_color: bool = False,
-            fields: str | None = None,
             **others: Any,
         ) -> Any:
             zone = UTC if utc else local_zone()
@@ -178,11 +188,18 @@ def reading_options(
             ]
             if output_format in ("json", "jsonl"):
                 _write_json_escapes()
-            node = asked(" ".join(words), flags, texts, zone=zone)
+            text = " ".join(words)
+
+            def node_at(now: float) -> Node:
+                return asked(text, flags, texts, zone=zone, now=now)
+
+            node = node_at(time.time())
             terminal = sys.stdout.isatty()
             reading = Reading(
                 database=database_path(database),
                 node=node,
+                asked=shlex.join([text, *_written(flags), *texts]),
+                node_at=node_at,
                 timeout_seconds=timeout,
                 zone=zone,
                 color=terminal and not no_color and terminal_has_colors(),
@@ -210,14 +227,14 @@ def asked(
     texts: Sequence[str],
     *,
     zone: tzinfo,
+    now: float,
 ) -> Node:
-    """Return what a query and flags ask for together.
+    """Return what a query and flags ask for together, at an epoch second.
 
     Raises QueryError for a mistake in the query or in the value of a flag.
     """
     from collector.query.fields import Value, comparison
 
-    now = time.time()
     nodes: list[Node] = []
     if text.strip():
         # What parses a query is heavy, and flags alone don't need it.
@@ -235,6 +252,12 @@ def asked(
             raise QueryError(f"{name} {value}", len(name) + 1, str(error)) from None
     nodes += [Text(text) for text in texts if text]
     return every(*nodes)
+
+
+def _written(flags: Sequence[Flag]) -> Iterator[str]:
+    for name, _, _, value in flags:
+        if value is not None:
+            yield f"{name}={value}"
 
 
 def looked_for(node: Node) -> Iterator[str]:

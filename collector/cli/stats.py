@@ -14,9 +14,9 @@ from collector.cli.reading import QueryCommand, Reading, progress_line, reading_
 from collector.cli.rendering.comma_separated import csv_line
 from collector.cli.rendering.counts_table import CountRow, counts_table
 from collector.cli.rendering.histogram import Bucket, histogram
-from collector.cli.rendering.json_documents import escaped
 from collector.cli.rendering.levels import LevelGroup, level_group
 from collector.cli.rendering.printable import encodable
+from collector.emit.visible import escaped
 from collector.query.extras import extra_label
 from collector.query.fields import FIELD_NAMES, MAX_PATH_KEYS
 from collector.store.logger_tree import LoggerNode

@@ -26,6 +26,16 @@ def visible(text: str) -> str:
     return text
 
 
+def escaped(line: str) -> str:
+    """Return a line of JSON with what could steer a terminal as JSON escapes."""
+    if line.isascii() and line.isprintable():
+        return line
+    # Within JSON these characters stand in texts only.
+    for char in sorted(set(_HIDDEN.findall(line))):
+        line = line.replace(char, f"\\u{ord(char):04x}")
+    return line
+
+
 def _escaped(match: re.Match[str]) -> str:
     number = ord(match.group())
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

@@ -56,13 +56,15 @@ class Inserter:
         batch: Batch,
         max_rejects: int,
         number: int | None = None,
+        imported: float | None = None,
     ) -> None:
         """Store all of a batch, or nothing of it and raise what SQLite raised.
 
         Nothing happens if the batch of that `number` was the last one: after a
         COMMIT that failed for want of a sync, SQLite may find it whole in the
         write-ahead log when it opens that anew. Of the rejects, the newest
-        `max_rejects` are kept.
+        `max_rejects` are kept. With `imported`, the epoch second at which an
+        import began, the records are noted as imported then.
         """
         try:
             with transaction(connection):
@@ -78,7 +80,9 @@ class Inserter:
                     self.interned.forget()
                     self._interned_version = version
                 if batch.records:
-                    self.insert_records(connection, batch.records)
+                    last_id = self.insert_records(connection, batch.records)
+                    if imported is not None:
+                        note_import(connection, last_id, imported)
                 if batch.rejects:
                     insert_rejects(connection, batch.rejects, max_rejects)
                 if batch.position is not None:
@@ -91,10 +95,11 @@ class Inserter:
 
     def insert_records(
         self, connection: sqlite3.Connection, records: list[Record]
-    ) -> None:
+    ) -> int:
         """Store records within a transaction of the caller's.
 
-        If that is rolled back, this inserter must not be used again.
+        Returns the last id before them. If that is rolled back, this inserter must
+        not be used again.
         """
         [(last_id,)] = connection.execute("SELECT max(id) FROM records")
         start = 0
@@ -111,6 +116,7 @@ class Inserter:
         # In SQL, as there the interpreter lock is not held.
         for sql in _ROLL_UP:
             connection.execute(sql, [last_id or 0] if "?" in sql else [])
+        return last_id or 0
 
     def _intern(self, connection: sqlite3.Connection, missing: Missing) -> None:
         """Store new values and learn the ids of all that are missing."""
@@ -157,6 +163,22 @@ def intern_values(
         )
         found.update((tuple(row[1:]), row[0]) for row in ids)
     return found
+
+
+def note_import(connection: sqlite3.Connection, above_id: int, imported: float) -> None:
+    """Note that all records with greater ids were imported at an epoch second."""
+    [(first, last)] = connection.execute(
+        "SELECT min(id), max(id) FROM records WHERE id > ?", [above_id]
+    )
+    extended = connection.execute(
+        "UPDATE imports SET last_id = ? WHERE first_id = (SELECT max(first_id) "
+        "FROM imports) AND last_id = ? AND imported = ?",
+        [last, first - 1, imported],
+    )
+    if not extended.rowcount:
+        connection.execute(
+            "INSERT INTO imports VALUES (?, ?, ?)", [first, last, imported]
+        )
 
 
 def insert_rejects(

@@ -107,16 +107,43 @@ class Reader:
         Raises QueryTimeout when the time is over, ReadError for whatever else
         SQLite reports.
         """
+        return self._taken(sql, parameters, sqlite3.Cursor.fetchall)
+
+    def some(
+        self, sql: str, parameters: Sequence[object], enough: Callable[[Any], bool]
+    ) -> list[Any]:
+        """Return the rows of a statement up to the one with which it is enough.
+
+        So memory is bounded also where rows are large. Raises what `rows` does.
+        """
+
+        def take(cursor: sqlite3.Cursor) -> list[Any]:
+            taken = []
+            for row in cursor:
+                taken.append(row)
+                if enough(row):
+                    break
+            cursor.close()
+            return taken
+
+        return self._taken(sql, parameters, take)
+
+    def _taken(
+        self,
+        sql: str,
+        parameters: Sequence[object],
+        take: Callable[[sqlite3.Cursor], list[Any]],
+    ) -> list[Any]:
         self.deadline.check()
         try:
             try:
-                return self._connection.execute(sql, parameters).fetchall()
+                return take(self._connection.execute(sql, parameters))
             except sqlite3.OperationalError as error:
                 if "decode" not in str(error):
                     raise
                 # Text in a damaged database that is no UTF-8: slower from now on.
-                self._connection.text_factory = _decoded
-                return self._connection.execute(sql, parameters).fetchall()
+                self._connection.text_factory = decoded
+                return take(self._connection.execute(sql, parameters))
         except (*FAULTS, MemoryError, OverflowError) as error:
             if self._interrupted:
                 raise KeyboardInterrupt from None
@@ -220,12 +247,20 @@ def _connected(path: Path) -> sqlite3.Connection:
     try:
         return _connect_to(f"{path.absolute().as_uri()}?mode=ro")
     except sqlite3.OperationalError:
-        # In WAL mode a reader needs files beside the database, which it can't
-        # make where it may not write. Where no log is left nobody writes.
-        folder_is_writable = os.access(path.resolve().parent, os.W_OK)
-        if folder_is_writable or log_of(path).exists() or not os.access(path, os.R_OK):
+        if may_write_beside(path) or log_of(path).exists():
             raise
+        if not os.access(path, os.R_OK):
+            raise
+        # Where no log is left nobody writes.
         return _connect_to(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+
+
+def may_write_beside(path: Path) -> bool:
+    """Tell whether SQLite can make the files that it needs beside a database.
+
+    In WAL mode a reader needs them too.
+    """
+    return os.access(path.resolve().parent, os.W_OK)
 
 
 def log_of(path: Path) -> Path:
@@ -266,7 +301,8 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _decoded(raw: bytes) -> str:
+def decoded(raw: bytes) -> str:
+    """Return text that need not be UTF-8."""
     return raw.decode("utf-8", "replace")
 
 
@@ -278,8 +314,8 @@ def explained(path: Path, error: BaseException) -> ReadError:
     if isinstance(error, UnicodeDecodeError):
         error, code = sqlite3.DatabaseError("malformed schema"), sqlite3.SQLITE_CORRUPT
     hint = {
-        sqlite3.SQLITE_CORRUPT: "it is damaged; the sqlite3 shell's .recover may save "
-        "what is left of it",
+        sqlite3.SQLITE_CORRUPT: "it is damaged; `logcollector import` into another "
+        "database saves what can be read of it",
         sqlite3.SQLITE_BUSY: "another program has locked it; try again",
         sqlite3.SQLITE_LOCKED: "another program has locked it; try again",
         sqlite3.SQLITE_CANTOPEN: "may this user read it, and write beside it?",

@@ -157,7 +157,8 @@ class WritableDatabase:
         self._claim.release()
         self.generation += 1
         log.error(
-            "%s: is damaged (%s): it is now %s, and a new one is begun",
+            "%s: is damaged (%s): it is now %s, and a new one is begun; "
+            "`logcollector import` adds to it what can be read of the old one",
             self.path,
             str(error).removeprefix(f"{self.path}: "),
             aside.name,

@@ -167,7 +167,7 @@ def dangling(path):
         (another_program, 2, "not a database of logcollector"),
         (newer, 1, "upgrade logcollector"),
         (older, 1, "logcollector serve"),
-        (corrupt, 1, "recover"),
+        (corrupt, 1, "logcollector import"),
     ],
     ids=["missing", "dangling", "folder", "empty", "text", "other", "newer", "older",
          "corrupt"],

@@ -138,7 +138,7 @@ def test_damaged_pages_are_told(tmp_path, make_record, table):
     with new_stored(path) as one:
         one.add(*[make_record("x" * 100) for _ in range(100)])
     corrupt(path, table)
-    with refused(path, ReadError, r"damaged.*\.recover"):
+    with refused(path, ReadError, r"damaged.*logcollector import"):
         messages(path)
 
 

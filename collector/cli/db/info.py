@@ -11,10 +11,10 @@ import click
 import msgspec
 
 from collector.cli.reading import Seconds, database_option, database_path, local_zone
-from collector.cli.rendering.json_documents import escaped
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.status_text import size
 from collector.cli.rendering.times import TimeTexts
+from collector.emit.visible import escaped
 from collector.store.disk import file_bytes
 from collector.store.inventory import Inventory, take_inventory
 from collector.store.reader import Deadline, open_reader

@@ -13,7 +13,7 @@ import msgspec
 
 from collector.cli.reading import database_option, database_path
 from collector.cli.rejects.selecting import selection_options
-from collector.cli.rendering.json_documents import escaped
+from collector.emit.visible import escaped
 from collector.errors import ReadError
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import Selection, oldest_first, payload_of

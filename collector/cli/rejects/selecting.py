@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from datetime import UTC
 from typing import Any, Final, TypeVar
@@ -56,6 +57,7 @@ def selection_options(*, must_choose: bool = False) -> Callable[[Function], Func
                 [("--since", "since", ":", since), ("--until", "until", ":", until)],
                 (),
                 zone=zone,
+                now=time.time(),
             )
             first, end = time_bounds(node)
             selection = Selection(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Final
 
@@ -50,11 +51,17 @@ _write_row: Final = csv.writer(_Returned(), lineterminator="\n").writerow
 
 def csv_line(values: list[object]) -> str:
     """Return one line of values, quoted and guarded."""
-    text: str = _write_row([_cell(value) for value in values])
+    return line_of_cells([cell(value) for value in values])
+
+
+def line_of_cells(cells: Sequence[object]) -> str:
+    """Return one line of what `cell` has made of values."""
+    text: str = _write_row(cells)
     return text
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """Return a value as it is put into a cell, before it is quoted."""
     # A number of ours may begin with a minus.
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value

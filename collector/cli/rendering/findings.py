@@ -9,9 +9,9 @@ from typing import Final
 import msgspec
 
 from collector.cli.rendering.brush import brush
-from collector.cli.rendering.json_documents import escaped
 from collector.cli.rendering.printable import encodable, one_line
 from collector.doctor.finding import Finding, State, worst
+from collector.emit.visible import escaped
 
 _COLORS: Final[dict[State, str]] = {
     "ok": "green",

@@ -16,7 +16,7 @@ from collector.cli.rendering.fields import Field, FieldReader
 from collector.cli.rendering.printable import encodable, text_of
 from collector.cli.rendering.renderer import Renderer
 from collector.cli.rendering.times import TimeTexts
-from collector.emit.visible import visible
+from collector.emit.visible import escaped
 from collector.query.log_row import LogRow
 
 
@@ -85,13 +85,3 @@ def _encodable(value: object, row: LogRow) -> object:
             # It was read with less on the stack than there is now.
             return encodable(text_of(row.extra))
     return value
-
-
-def escaped(line: str) -> str:
-    """Return a line of JSON with what could steer a terminal as JSON escapes."""
-    if visible(line) == line:
-        return line
-    # Within JSON these characters stand in texts only.
-    for char in sorted({char for char in set(line) if visible(char) != char}):
-        line = line.replace(char, f"\\u{ord(char):04x}")
-    return line

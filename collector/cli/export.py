@@ -1,0 +1,122 @@
+"""`logcollector export`: write records to a file, whole and exact."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from collector.cli.reading import QueryCommand, Reading, reading_options
+from collector.moving.exporting import (
+    FORMATS,
+    Progress,
+    Request,
+    Writer,
+    check_target,
+    export_to_file,
+    export_to_stream,
+    format_of,
+    reopen,
+)
+from collector.moving.line import LineWriter
+from collector.store.reader import Deadline, open_reader
+
+STDOUT = Path("-")
+
+
+@click.command(cls=QueryCommand)
+@reading_options(shown=False, timeout=None)
+@click.option("--to", "target", type=click.Path(path_type=Path), metavar="FILE",
+              default=STDOUT, help="Where to write; - or without: stdout.")  # fmt: skip
+@click.option("--format", "-o", "file_format", type=click.Choice(FORMATS),
+              help="What to write.  "
+              "[default: by FILE's ending, else jsonl]")  # fmt: skip
+@click.option("--after", type=click.IntRange(0), default=0, metavar="ID",
+              help="Only ids after this one.")  # fmt: skip
+@click.option("--continue", "goes_on", is_flag=True,
+              help="Add to a FILE that is complete what is new since.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Make a FILE anew that is there.")
+def command(
+    *,
+    reading: Reading,
+    target: Path,
+    file_format: str | None,
+    after: int,
+    goes_on: bool,
+    overwrite: bool,
+) -> None:
+    """Write records to a file, whole and exact, the oldest first.
+
+    FILE is there when it is complete; an export that was interrupted goes on
+    where it was when it is called again. A name that ends in .gz is compressed.
+    `logcollector import` reads jsonl.
+
+    \b
+    Examples:
+      logcollector export --to logs.jsonl.gz
+      logcollector export --to errors.csv 'level>=error since:7d'
+      logcollector export --to logs.jsonl.gz --continue
+      logcollector export logger:myapp.db | jq .message
+    """
+    if goes_on and overwrite:
+        raise click.UsageError("--continue and --overwrite exclude each other")
+    if target == STDOUT and (goes_on or overwrite):
+        raise click.UsageError("--continue and --overwrite need a file: --to FILE")
+    chosen = file_format or format_of(target) or "jsonl"
+    if chosen == "parquet" and target.suffix == ".gz":
+        raise click.UsageError("parquet is compressed by itself; leave out the .gz")
+    request = Request(
+        database=reading.database,
+        asked=reading.asked,
+        node_at=reading.node_at,
+        format=chosen,
+        after=after,
+    )
+    with open_reader(reading.database, Deadline(reading.timeout_seconds)) as reader:
+        writer = writer_of(chosen)
+        if target == STDOUT:
+            stream = sys.stdout.buffer
+            with progress_bar(not sys.stdout.isatty()) as progress:
+                export_to_stream(reader, request, writer, stream, progress)
+            return
+        if goes_on and target.exists():
+            begun = reopen(reader, request, target)
+        else:
+            begun = check_target(target, request, overwrite=overwrite)
+        if begun:
+            click.echo(f"{target}: goes on behind id {begun}", err=True)
+        with progress_bar(True) as progress:
+            written = export_to_file(reader, request, writer, target, progress)
+    click.echo(f"{target}: {written:,} records", err=True)
+
+
+def writer_of(output_format: str) -> Writer:
+    """Return what makes a format; each is imported where it is used."""
+    match output_format:
+        case "parquet":
+            from collector.moving.parquet import ParquetWriter
+
+            return ParquetWriter()
+        case "csv":
+            from collector.cli.exported_csv import CsvWriter
+
+            return CsvWriter()
+    return LineWriter()
+
+
+@contextmanager
+def progress_bar(is_wanted: bool) -> Iterator[Progress]:
+    """Give what tells on stderr how far an export is."""
+    if not is_wanted or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=1, label="exporting", file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = max(total, 1)
+            bar.update(done - bar.pos)
+
+        yield progress

@@ -1,0 +1,194 @@
+"""Records of JSON lines: those of `export` and `query`, and any attributes.
+
+A line holds an object: either one with the columns of the view, or one with
+the attributes of logging.LogRecord, as a client in any language may send it.
+A line that holds none is a reject.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import IO, Final
+
+import msgspec
+
+from collector.errors import DecodeError
+from collector.moving.bounded_lines import bounded_lines
+from collector.moving.line import NULL, Line
+from collector.moving.portion import Portion
+from collector.moving.stored_records import StoredRecords
+from collector.record import Record, normalise
+from collector.storable import clean
+from collector.store.rejects import make_reject
+from collector.store.rows import delay_ms
+from collector.store.stored_rows import StoredRow
+from collector.wire.json_documents import read_json
+from collector.wire.limits import DecodeLimits
+
+# Lines of a portion, and their bytes.
+PORTION_LINES: Final = 2000
+PORTION_BYTES: Final = 4 * 1024 * 1024
+
+# Objects with this and without LogRecord's own names are rows of the view.
+_ROW_MARKS: Final = frozenset({"level", "message"})
+_ATTRIBUTE_MARKS: Final = frozenset({"levelname", "msg"})
+
+# What a row has that is no attribute.
+_ROW_ONLY: Final = ("id", "level", "received", "started", "peer", "extra")
+
+
+class JsonLines:
+    """Reads the lines of one file.
+
+    `name` is for people; `at` the epoch second for what tells no time, the
+    same each time the file is read; each line adds a microsecond.
+    """
+
+    def __init__(self, name: str, *, at: float) -> None:
+        self.name: Final = name
+        self._at = at
+        self._now = time.time()
+        self._limits = DecodeLimits(max_text_bytes=1 << 40)
+        self._decode = msgspec.json.Decoder(Line).decode
+        self._stored = StoredRecords()
+
+    def portions(self, file: IO[bytes]) -> Iterator[Portion]:
+        """Yield what the lines hold; `done` counts their bytes."""
+        portion = Portion()
+        done = size = lines = 0
+        for number, (line, length) in enumerate(bounded_lines(file, self.name), 1):
+            done += length + 1
+            if line:
+                self._read(portion, line, length, number)
+            size += len(line)
+            lines += 1
+            if lines >= PORTION_LINES or size >= PORTION_BYTES:
+                portion.done = done
+                yield portion
+                portion = Portion()
+                size = lines = 0
+        portion.done = done
+        yield portion
+
+    def _read(self, portion: Portion, line: bytes, length: int, number: int) -> None:
+        try:
+            portion.records.append(self._record(line, length, number))
+        except DecodeError as error:
+            if line.strip() in (b"[", b"]"):
+                # The first and the last line of an array.
+                return
+            portion.rejects.append(
+                make_reject(
+                    line,
+                    received=self._now,
+                    peer="import",
+                    reason=error.reason,
+                    detail=f"{self.name}, line {number}: {error.detail}",
+                )
+            )
+
+    def _record(self, line: bytes, length: int, number: int) -> Record:
+        """Return the record of a line; raise DecodeError where it holds none."""
+        if len(line) < length:
+            raise DecodeError("line_too_long", f"it has {length:,} bytes")
+        try:
+            found = self._decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        else:
+            return self._stored.record(_stored_row(found))
+        text = line.strip()
+        # An array of objects has one on each line too.
+        value = read_json(text.removesuffix(b","), self._limits)
+        if not isinstance(value, dict):
+            raise DecodeError("no_object", "it is JSON, but no object")
+        # Each of them has a time of its own, in the order of the lines: by it
+        # they are looked for in the database.
+        return record_of(value, at=self._at + (number - 1) * 1e-6)
+
+
+def _stored_row(line: Line) -> StoredRow:
+    received = line.created if line.received is None else line.received
+    return StoredRow(
+        id=line.id,
+        created=line.created,
+        delay_ms=delay_ms(line.created, received),
+        call_site_id=0,
+        origin_id=0,
+        message=line.message,
+        taskName=line.taskName,
+        exc_text=line.exc_text,
+        stack_info=line.stack_info,
+        extra=None if line.extra == NULL else bytes(line.extra).decode(),
+        call_site=(
+            line.name,
+            line.pathname or "",
+            line.lineno or 0,
+            line.funcName or "",
+            line.filename or "",
+            line.module or "",
+            line.levelno,
+            line.level,
+        ),
+        origin=(
+            line.hostname,
+            line.process or 0,
+            line.processName or "",
+            line.started or 0.0,
+            line.peer or "",
+            line.thread or 0,
+            line.threadName or "",
+        ),
+    )
+
+
+def record_of(attributes: dict[str, object], *, at: float) -> Record:
+    """Return the record of an object; raise DecodeError where it is none.
+
+    It may have some columns of the view, or attributes of LogRecord.
+    """
+    received: object = None
+    peer: object = None
+    if attributes.keys() >= _ROW_MARKS and not _ATTRIBUTE_MARKS & attributes.keys():
+        row = {name: attributes.pop(name, None) for name in _ROW_ONLY}
+        received, peer = row["received"], row["peer"]
+        extra = row["extra"]
+        if isinstance(extra, dict):
+            attributes = {**extra, **attributes}
+        elif extra is not None:
+            attributes["extra"] = extra
+        level = row["level"]
+        attributes["levelno" if isinstance(level, int) else "levelname"] = level
+        started, created = row["started"], attributes.get("created")
+        if isinstance(started, int | float) and isinstance(created, int | float):
+            attributes["relativeCreated"] = (created - started) * 1000.0
+    stamp = attributes.get("created")
+    if isinstance(stamp, str) and (moment := epoch(stamp)) is not None:
+        attributes["created"] = moment
+    is_time = isinstance(received, int | float) and 0 <= received < 1e12
+    return normalise(
+        attributes,
+        received=float(str(received)) if is_time else at,
+        peer=clean(peer[:255]) if isinstance(peer, str) else "",
+        hostname="",
+    )
+
+
+def epoch(text: str) -> float | None:
+    """Return the epoch second of a number or an ISO time as text; None for none.
+
+    Without an offset it is UTC.
+    """
+    try:
+        if len(text) > 64:
+            return None
+        if text[:1].isdigit() and text[4:5] != "-":
+            return float(text)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()
