@@ -185,7 +185,7 @@ def aims(figures: dict[str, list[Trial]]) -> Table:
     ]
     rows = [
         judge(
-            "export jsonl, against query", ratio(figures, "query", "jsonl"), least=1.5
+            "export jsonl, against query", ratio(figures, "query", "jsonl"), least=2
         ),
         judge(
             "export jsonl, of the floor", ratio(figures, "floor out", "jsonl"), least=1
