@@ -184,9 +184,7 @@ def aims(figures: dict[str, list[Trial]]) -> Table:
         for each in figures[name]
     ]
     rows = [
-        judge(
-            "export jsonl, against query", ratio(figures, "query", "jsonl"), least=2
-        ),
+        judge("export jsonl, against query", ratio(figures, "query", "jsonl"), least=2),
         judge(
             "export jsonl, of the floor", ratio(figures, "floor out", "jsonl"), least=1
         ),

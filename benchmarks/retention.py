@@ -31,6 +31,9 @@ from processes import BenchmarkError, Daemon, version
 from report import Table, judge, text
 from trials import Latency, open_reader, watch_latency
 
+from collector.store.fetching import fetching
+from collector.store.file_space import measure as measure_space
+
 PARTS = ("idle", "removing")
 QUICK = {"records": 500_000, "rounds": 1, "seconds": 10.0}
 POLL_SECONDS = 0.05
@@ -39,10 +42,14 @@ LONGEST_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """How long the removal took, and how large the file was before and after."""
+    """How long removing took, also with the index, the interned rows and the space.
+
+    The sizes are those of the file before and after.
+    """
 
     records: int
     seconds: float
+    all_seconds: float
     bytes_before: int
     bytes_after: int
 
@@ -55,31 +62,37 @@ class Round:
     removal: Removal | None
 
 
-class FirstId:
-    """Notes when the records up to an id are gone, in a thread."""
+class Watcher:
+    """Notes when records are gone, and when their space is given back, in a thread."""
 
     def __init__(self, database: Path, below: int) -> None:
         self._database = database
         self._below = below
         self._began = time.perf_counter()
-        self.seconds: float | None = None
+        self._gone: float | None = None
+        self._given_back: float | None = None
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
 
     def _watch(self) -> None:
         with closing(open_reader(self._database)) as reader:
-            while time.perf_counter() - self._began < LONGEST_SECONDS:
-                if first_id(reader) >= self._below:
-                    self.seconds = time.perf_counter() - self._began
-                    return
+            while self._given_back is None and self._seconds() < LONGEST_SECONDS:
+                if self._gone is None:
+                    if first_id(reader) >= self._below:
+                        self._gone = self._seconds()
+                elif not surplus_pages(reader):
+                    self._given_back = self._seconds()
                 time.sleep(POLL_SECONDS)
 
-    def wait(self) -> float:
-        """Return after how many seconds they were gone."""
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def wait(self) -> tuple[float, float]:
+        """Return after how many seconds they were gone, and all was done."""
         self._thread.join()
-        if self.seconds is None:
+        if self._gone is None or self._given_back is None:
             raise BenchmarkError(f"not removed within {LONGEST_SECONDS:.0f} s")
-        return self.seconds
+        return self._gone, self._given_back
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -88,7 +101,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--records", type=positive, default=10_000_000, help="of the database")
     add("--rate", type=float, default=5_000.0, help="records/s that come meanwhile")
-    add("--seconds", type=float, default=20.0, help="how long they come")
+    add("--seconds", type=float, default=45.0, help="how long they come")
     add("--rounds", type=positive, default=3, help="how often to repeat it")
     add("--keep", type=Path, metavar="FILE", help="fill this database, or take it")
     return parse_options(parser, arguments, quick=QUICK, part="part", parts=PARTS)
@@ -98,6 +111,15 @@ def first_id(reader: sqlite3.Connection) -> int:
     """Return the id of the first record."""
     [(found,)] = reader.execute("SELECT min(id) FROM records").fetchall()
     return int(found or 0)
+
+
+def surplus_pages(reader: sqlite3.Connection) -> int:
+    """Return how many pages are still to be freed, or given back."""
+    [(tables,)] = reader.execute(
+        "SELECT count(*) FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%' "
+        "AND name NOT IN (SELECT name FROM search_parts)"
+    ).fetchall()
+    return int(tables) or measure_space(fetching(reader)).surplus_pages(None)
 
 
 def age_of(database: Path, record_id: int) -> float:
@@ -119,14 +141,14 @@ def measure(folder: Path, full: Path, part: str, options: argparse.Namespace) ->
     flags = ("--retention-max-age", f"{age:.3f}s", "--synchronous", "full")
     before = database.stat().st_size
     with Daemon(folder, "none", None, database=database, flags=flags) as daemon:
-        gone = FirstId(database, below) if part == "removing" else None
+        watcher = Watcher(database, below) if part == "removing" else None
         latency = watch_latency(daemon, options.rate, options.seconds)
-        seconds = gone.wait() if gone else 0.0
+        seconds, all_seconds = watcher.wait() if watcher else (0.0, 0.0)
         daemon.stop()
-    if gone is None:
+    if watcher is None:
         return Round(latency, None)
     after = database.stat().st_size
-    return Round(latency, Removal(below, seconds, before, after))
+    return Round(latency, Removal(below, seconds, all_seconds, before, after))
 
 
 def tables(rounds: dict[str, list[Round]]) -> list[Table]:
@@ -153,12 +175,15 @@ def tables(rounds: dict[str, list[Round]]) -> list[Table]:
             f"{each.records:,}",
             f"{each.seconds:.1f}",
             f"{each.records / each.seconds:,.0f}",
+            f"{each.all_seconds:.1f}",
             f"{each.bytes_before / 1e6:,.0f}",
             f"{each.bytes_after / 1e6:,.0f}",
         )
         for each in removals
     ]
-    removed = Table(("removed", "seconds", "records/s", "MB before", "MB after"), rows)
+    removed = Table(
+        ("removed", "seconds", "records/s", "all done s", "MB before", "MB after"), rows
+    )
     aims = []
     if removals:
         worst = max(each.latency.worst for each in rounds["removing"])

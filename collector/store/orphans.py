@@ -49,7 +49,10 @@ def remove_call_sites(connection: sqlite3.Connection) -> Iterator[int]:
 
 def remove_origins(connection: sqlite3.Connection) -> Iterator[int]:
     """Remove origins that no record has, yielding how many after each step."""
-    [(first_id, last_id)] = connection.execute("SELECT min(id), max(id) FROM records")
+    # Both at once would read all of the table.
+    [(first_id, last_id)] = connection.execute(
+        "SELECT (SELECT min(id) FROM records), (SELECT max(id) FROM records)"
+    )
     [(last_origin,)] = connection.execute("SELECT max(id) FROM origins")
     # A bit for each: there may be millions.
     used = bytearray((last_origin or 0) // 8 + 1)

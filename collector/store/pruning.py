@@ -19,7 +19,7 @@ from collector.store.transaction import transaction
 
 # Ids of one step, and the characters that their records may have: those of long
 # texts are in pages of their own, which all have to be read.
-STEP_IDS: Final = 4000
+STEP_IDS: Final = 2000
 STEP_CHARS: Final = 4_000_000
 
 OF_LEVEL: Final = (
