@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.store.database import refuse_links
+from collector.store.file_space import KEEP_FREED_PAGES
 from collector.store.reader import FAULTS, connect, explained
 
 # The pause behind each transaction. The daemon, if it runs, tries for 50 ms to get
@@ -33,6 +34,7 @@ def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(
             sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         ) as connection:
+            connection.execute(KEEP_FREED_PAGES)
             yield connection
     except FAULTS as error:
         raise explained(path, error) from None

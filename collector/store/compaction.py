@@ -36,7 +36,7 @@ def drop_empty_parts(connection: sqlite3.Connection) -> int:
     Their tables are then to be erased.
     """
     return connection.execute(
-        "DELETE FROM search_parts WHERE records <= 0 AND entries > 0 "
+        "DELETE FROM search_parts WHERE records <= 0 "
         "AND last_id <= (SELECT indexed_id FROM search_state)"
     ).rowcount
 

@@ -13,6 +13,7 @@ import aiosqlite
 
 from collector.errors import DamagedDatabase, SchemaTooNew, StoreError
 from collector.store.failures import Failure, classify
+from collector.store.file_space import KEEP_FREED_PAGES
 from collector.store.schema import (
     ABOUT,
     APPLICATION_ID,
@@ -117,6 +118,7 @@ async def _prepare(
     await database.execute(f"PRAGMA synchronous = {synchronous}")
     await database.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
     await database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    await database.execute(KEEP_FREED_PAGES)
     for migration in MIGRATIONS:
         if migration.number > version:
             script = migration_script(migration, sqlite3.sqlite_version_info)

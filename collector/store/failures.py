@@ -78,3 +78,12 @@ def is_full(error: Exception) -> bool:
     """Tell whether there was no space left."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF == sqlite3.SQLITE_FULL
+
+
+def is_locked(error: Exception) -> bool:
+    """Tell whether another connection has the database locked."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )

@@ -8,6 +8,10 @@ from typing import Final
 
 from collector.store.fetching import Rows, fetching
 
+# Some builds of SQLite overwrite each freed page, by way of the log: then removing
+# takes as much space at first as it frees. This does so only where it is free.
+KEEP_FREED_PAGES: Final = "PRAGMA secure_delete = FAST"
+
 # Free pages that are kept for the next records: a part of the file, and some more.
 SPARE_SHARE: Final = 0.05
 SPARE_PAGES: Final = 256

@@ -12,7 +12,12 @@ from typing import Final
 from collector.errors import StoreError
 from collector.store.backlog import Backlog
 from collector.store.failures import Failure, classify
-from collector.store.search_index import create_index, index_some, remaining
+from collector.store.search_index import (
+    create_index,
+    erase_some,
+    index_some,
+    remaining,
+)
 from collector.store.writable import WritableDatabase
 from collector.store.writer import Writer
 
@@ -70,6 +75,9 @@ class Indexer:
         if not await self._attempt(create_index):
             log.warning("this SQLite has no trigram index: searches will scan")
             return
+        # What an index that was made anew has left.
+        while await self._attempt(erase_some):
+            pass
         self.lag_records = await self._attempt(remaining)
         counted = self._writer.stored_total
         while True:

@@ -8,20 +8,31 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from collector.store import orphans
 from collector.store.compaction import compact_some, seal_sparse_part
 from collector.store.fetching import fetching
 from collector.store.file_space import Space, give_back, measure
-from collector.store.pruning import ends, expired_cuts, prune_some, remove_rejects
-from collector.store.retention import SIZE_SHARE, Cut, Policy, too_many_below
+from collector.store.orphans import remove_orphans
+from collector.store.pruning import (
+    ends,
+    expired_cuts,
+    prune_some,
+    remove_oldest_rejects,
+    remove_rejects,
+)
+from collector.store.retention import (
+    SIZE_SHARE,
+    Cut,
+    Policy,
+    excess_share,
+    too_many_below,
+)
 from collector.store.search_index import erase_some, register_folding
 
 # How often a size is measured anew after records went: parts of the index follow
 # them a little later.
 SIZE_ATTEMPTS: Final = 10
 
-# Orphans are looked for, in all records, when so many have gone, or so large a part.
-ORPHANS_RECORDS: Final = 100_000
+# Orphans are looked for, in all records, when so large a part of them has gone.
 ORPHANS_SHARE: Final = 0.05
 
 
@@ -46,6 +57,8 @@ class PruneRun:
         self._rows = fetching(connection)
         self._clock = clock
         self._removed_before = removed_before
+        # How many had been removed when orphans were looked for last.
+        self._looked_at = 0
         self._steps = self._run()
         self.removed: Counter[str] = Counter()
         self.rejects_removed = 0
@@ -59,9 +72,9 @@ class PruneRun:
         """
         return next(self._steps, None) is not None
 
-    def is_on(self, connection: sqlite3.Connection) -> bool:
-        """Tell whether this is the run's connection."""
-        return connection is self._connection
+    def is_of(self, policy: Policy, connection: sqlite3.Connection) -> bool:
+        """Tell whether it is a run of this policy, on this connection."""
+        return policy is self._policy and connection is self._connection
 
     def _run(self) -> Iterator[str]:
         yield from self._by_age()
@@ -74,7 +87,7 @@ class PruneRun:
         for cut in expired_cuts(self._rows, self._policy, self._clock()):
             yield from self._cut(cut, "age")
             if cut.levels is None:
-                self._remove_rejects()
+                yield from self._old_rejects()
 
     def _cut(self, cut: Cut, reason: str) -> Iterator[str]:
         above_id = 0
@@ -84,11 +97,23 @@ class PruneRun:
                 self.removed[reason] += step.removed
             yield reason
 
-    def _remove_rejects(self) -> None:
+    def _old_rejects(self) -> Iterator[str]:
         """Remove rejects older than all records that are left."""
         found = ends(self._rows)
-        if self.removed["age"] and found is not None:
-            self.rejects_removed += remove_rejects(self._connection, found[0].received)
+        if not self.removed["age"] or found is None:
+            return
+        while count := remove_rejects(self._connection, before=found[0].received):
+            self.rejects_removed += count
+            yield "rejects"
+
+    def _oldest_rejects(self, share: float) -> Iterator[str]:
+        """Remove a part of the rejects: they take space, too."""
+        [(count,)] = self._rows("SELECT count(*) FROM rejects", ())
+        left = int(count * share)
+        while left > 0 and (count := remove_oldest_rejects(self._connection, left)):
+            left -= count
+            self.rejects_removed += count
+            yield "rejects"
 
     def _by_size(self) -> Iterator[str]:
         limit = self._policy.max_bytes
@@ -100,7 +125,10 @@ class PruneRun:
             if used <= limit * SIZE_SHARE or found is None:
                 return
             yield from self._cut(Cut(too_many_below(*found, used, limit)), "size")
+            yield from self._oldest_rejects(excess_share(used, limit))
+            # Or records would go for what these take.
             yield from self._index()
+            yield from self._orphans()
 
     def _index(self) -> Iterator[str]:
         if self.removed:
@@ -115,13 +143,13 @@ class PruneRun:
         found = ends(self._rows)
         left = found[1].id - found[0].id if found else 0
         if self._removed_before is not None:
-            removed = self._removed_before + self.removed.total()
-            if removed < min(ORPHANS_RECORDS, max(1, left * ORPHANS_SHARE)):
+            removed = self._removed_before + self.removed.total() - self._looked_at
+            if removed < max(1, left * ORPHANS_SHARE):
                 return
-        for remove in (orphans.remove_call_sites, orphans.remove_origins):
-            for removed in remove(self._connection):
-                self.interned_removed += removed
-                yield "orphans"
+        for removed in remove_orphans(self._connection):
+            self.interned_removed += removed
+            yield "orphans"
+        self._removed_before, self._looked_at = 0, self.removed.total()
         self.has_looked_for_orphans = True
 
     def _space(self) -> Iterator[str]:

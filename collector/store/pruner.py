@@ -15,7 +15,7 @@ from typing import Final
 from collector.errors import StoreError
 from collector.store.backlog import Backlog
 from collector.store.disk import free_bytes
-from collector.store.failures import is_full, is_input_output
+from collector.store.failures import is_full, is_input_output, is_locked
 from collector.store.prune_run import PruneRun
 from collector.store.reserve import keep_reserve, release_reserve
 from collector.store.retention import Policy
@@ -101,7 +101,7 @@ class Pruner:
             self._note_fault("")
         finally:
             self._end_run()
-        self._keep_reserve()
+        await asyncio.to_thread(self._keep_reserve)
 
     def _step(self, connection: sqlite3.Connection) -> bool:
         """Do a step of a run, in SQLite's thread; tell whether there was one."""
@@ -109,6 +109,10 @@ class Pruner:
         try:
             return self._present_run(connection).step()
         except sqlite3.Error as error:
+            if is_locked(error):
+                # By another process: after the pause it may not be.
+                self._end_run()
+                return True
             if not self._means_full(error):
                 raise
             self._make_room(connection)
@@ -133,7 +137,7 @@ class Pruner:
             checkpoint(connection)
 
     def _present_run(self, connection: sqlite3.Connection) -> PruneRun:
-        if self._run is None or not self._run.is_on(connection):
+        if self._run is None or not self._run.is_of(self._policy, connection):
             self._end_run()
             self._run = PruneRun(
                 self._policy,

@@ -15,6 +15,7 @@ from collector.store.compaction import drop_empty_parts
 from collector.store.fetching import Rows
 from collector.store.retention import Cut, Moment, Policy, cuts, expired_below
 from collector.store.rolling_up import DAY, roll_back_sql
+from collector.store.search_index import step_end
 from collector.store.transaction import transaction
 
 # Ids of one step, and the characters that their records may have: those of long
@@ -22,21 +23,21 @@ from collector.store.transaction import transaction
 STEP_IDS: Final = 2000
 STEP_CHARS: Final = 4_000_000
 
+# Rejects of one step, of 64 KiB at most.
+STEP_REJECTS: Final = 200
+
 OF_LEVEL: Final = (
     " AND EXISTS (SELECT 1 FROM call_sites AS l "
     "WHERE l.id = r.call_site_id AND l.levelno BETWEEN ? AND ?)"
 )
 _RECEIVED: Final = """
 SELECT r.id, coalesce(
-    (SELECT imported FROM imports WHERE first_id <= r.id AND last_id >= r.id LIMIT 1),
+    (SELECT CASE WHEN last_id >= r.id THEN imported END FROM imports
+        WHERE first_id <= r.id ORDER BY first_id DESC LIMIT 1),
     r.created + r.delay_ms / 1000.0)
 FROM records AS r
 """
-_CHARS: Final = """
-SELECT coalesce(sum(length(message) + coalesce(length(exc_text), 0)
-    + coalesce(length(stack_info), 0) + coalesce(length(extra), 0)), 0)
-FROM records WHERE id > ? AND id <= ?
-"""
+_TEXTS: Final = ("message", "exc_text", "stack_info", "extra")
 # One pair of bounds: of several, SQLite may look up the wrong one.
 _UNCOUNT: Final = """
 UPDATE search_parts SET records = records - (
@@ -45,10 +46,10 @@ UPDATE search_parts SET records = records - (
     {of_level})
 WHERE first_id <= ? AND last_id > ?
 """
-_DAY_OF_LEVEL: Final = f"""
-SELECT first_id, last_id FROM level_rollups
+# Of all days: clients may make up as many as they like.
+_IDS_OF_LEVELS: Final = f"""
+SELECT min(first_id), max(last_id) FROM level_rollups
 WHERE seconds = {DAY} AND levelno BETWEEN ? AND ? AND last_id > ? AND first_id < ?
-ORDER BY first_id LIMIT 1
 """
 _RAISE: Final = f"""
 UPDATE level_rollups SET first_id = ?
@@ -109,12 +110,9 @@ def prune_some(
         if bounds is None:
             return None
         above_id, last_id = bounds
-        # Half as many, as long as their texts are too long.
-        while last_id - above_id > 1:
-            [(chars,)] = connection.execute(_CHARS, (above_id, last_id))
-            if chars <= STEP_CHARS:
-                break
-            last_id = above_id + (last_id - above_id) // 2
+        last_id = step_end(
+            connection, above_id, last_id, texts=_TEXTS, most_chars=STEP_CHARS
+        )
         of_level = OF_LEVEL if cut.levels else ""
         chosen = "r.id > ? AND r.id <= ?" + of_level
         parameters = (above_id, last_id, *(cut.levels or ()))
@@ -143,12 +141,11 @@ def _next_ids(
     below_id = cut.below_id
     if cut.levels is not None:
         # Rollups tell where records of these levels are.
-        found = connection.execute(
-            _DAY_OF_LEVEL, (*cut.levels, above_id, below_id)
-        ).fetchall()
-        if not found:
+        [(first_id, last_id)] = connection.execute(
+            _IDS_OF_LEVELS, (*cut.levels, above_id, below_id)
+        )
+        if first_id is None:
             return None
-        [(first_id, last_id)] = found
         above_id = max(above_id, first_id - 1)
         below_id = min(below_id, last_id + 1)
         if above_id >= below_id - 1:
@@ -164,9 +161,21 @@ def _next_ids(
     return first_id - 1, last_id
 
 
-def remove_rejects(connection: sqlite3.Connection, before: float) -> int:
-    """Remove rejects that were received before a time; count them."""
+def remove_rejects(connection: sqlite3.Connection, *, before: float) -> int:
+    """Remove some of the rejects that were received before a time; count them."""
+    return _remove_rejects(connection, "WHERE received < ?", (before, STEP_REJECTS))
+
+
+def remove_oldest_rejects(connection: sqlite3.Connection, most: int) -> int:
+    """Remove some of the oldest rejects, `most` at most; count them."""
+    return _remove_rejects(connection, "ORDER BY id", (min(most, STEP_REJECTS),))
+
+
+def _remove_rejects(
+    connection: sqlite3.Connection, which: str, parameters: tuple[float, ...]
+) -> int:
     with transaction(connection):
         return connection.execute(
-            "DELETE FROM rejects WHERE received < ?", (before,)
+            f"DELETE FROM rejects WHERE id IN (SELECT id FROM rejects {which} LIMIT ?)",
+            parameters,
         ).rowcount

@@ -135,6 +135,11 @@ def too_many_below(
     As if all took the same; the newest one stays. Cut to a little less than the
     limit, so that it is not cut again with every record.
     """
-    share = 1 - max_bytes * SIZE_SHARE / used_bytes
     ids = newest.id - oldest.id + 1
-    return max(oldest.id, min(oldest.id + int(ids * share) + 1, newest.id))
+    excess = int(ids * excess_share(used_bytes, max_bytes))
+    return max(oldest.id, min(oldest.id + excess + 1, newest.id))
+
+
+def excess_share(used_bytes: int, max_bytes: int) -> float:
+    """Return which part of what is used is too much."""
+    return 1 - max_bytes * SIZE_SHARE / used_bytes

@@ -167,7 +167,8 @@ INSERT INTO writer_state VALUES (1, 0, 0, 0, '{about}');
 # overlap. The search index has parts, each for the ids from first_id to last_id, so
 # that one whose records are gone can go as a whole. It knows `entries` records, of
 # which `records` are still there. A successor, made up to copied_id, will take the
-# place of one that has lost many.
+# place of one that has lost many. What was indexed before becomes a part if it is no
+# larger than one; else it is indexed anew.
 _FOURTH: Final = """
 ALTER TABLE writer_state ADD COLUMN interned_version INTEGER NOT NULL DEFAULT 0;
 
@@ -189,7 +190,9 @@ CREATE TABLE search_parts (
 
 INSERT INTO search_parts (first_id, last_id, name, entries, records)
 SELECT 1, indexed_id, 'search', indexed_id, indexed_id
-FROM search_state WHERE indexed_id > 0;
+FROM search_state WHERE indexed_id BETWEEN 1 AND 500000;
+
+UPDATE search_state SET indexed_id = 0 WHERE indexed_id > 500000;
 """
 
 MIGRATIONS: Final = (

@@ -45,10 +45,8 @@ INSERT OR REPLACE INTO {{name}}_data (id, block)
 VALUES (1, x''), ({_STRUCTURE_ID}, zeroblob(7))
 """
 
-_SIZES: Final = """
-SELECT id, coalesce(length(message), 0) + coalesce(length(exc_text), 0)
-FROM records WHERE id > ? AND id <= ? ORDER BY id
-"""
+# What of a record is indexed.
+INDEXED_TEXTS: Final = ("message", "exc_text")
 
 # How a part may be called: the database may be anybody's.
 _NAME: Final = re.compile(r"search(_[0-9]{1,19}){0,2}")
@@ -168,10 +166,24 @@ def add_records(
     return connection.execute(sql, (above_id, last_id)).rowcount
 
 
-def step_end(connection: sqlite3.Connection, above_id: int, last_id: int) -> int:
-    """Return up to which id one step has time for."""
-    left = STEP_CHARS
-    for record_id, chars in connection.execute(_SIZES, (above_id, last_id)):
+def step_end(
+    connection: sqlite3.Connection,
+    above_id: int,
+    last_id: int,
+    *,
+    texts: tuple[str, ...] = INDEXED_TEXTS,
+    most_chars: int | None = None,
+) -> int:
+    """Return up to which id one step has time for, at least one record.
+
+    It has `most_chars` characters in these texts.
+    """
+    left = STEP_CHARS if most_chars is None else most_chars
+    lengths = " + ".join(f"coalesce(length({text}), 0)" for text in texts)
+    for record_id, chars in connection.execute(
+        f"SELECT id, {lengths} FROM records WHERE id > ? AND id <= ? ORDER BY id",
+        (above_id, last_id),
+    ):
         left -= chars
         if left <= 0:
             return int(record_id)

@@ -26,6 +26,7 @@ from collector.store.schema import (
     migration_script,
 )
 from collector.store.search import Search
+from collector.store.search_index import erase_some
 
 
 def first_version(path, records):
@@ -100,6 +101,33 @@ async def test_a_database_without_records_is_migrated(tmp_path):
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute(ROLLUPS).fetchall() == []
         assert connection.execute("SELECT * FROM search_state").fetchall() == [(1, 0)]
+
+
+@pytest.mark.parametrize(("indexed", "parts"), [(500_000, 1), (500_001, 0)])
+async def test_an_index_of_before_becomes_a_part(tmp_path, old_records, indexed, parts):
+    """One that is larger than a part is indexed anew, and what it took is erased."""
+    path = tmp_path / "logs.sqlite"
+    first_version(path, old_records)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for migration in MIGRATIONS[1:3]:
+            connection.executescript(
+                migration_script(migration, sqlite3.sqlite_version_info)
+            )
+        connection.execute(
+            "CREATE VIRTUAL TABLE search USING fts5(text, content='', detail=none, "
+            "columnsize=0, tokenize='trigram case_sensitive 1')"
+        )
+        connection.execute("UPDATE search_state SET indexed_id = ?", (indexed,))
+    await (await open_database(path, synchronous="off")).close()
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        one = Stored(path, connection)
+        one.index()
+        while erase_some(connection):
+            pass
+        tables = "SELECT count(*) FROM sqlite_master WHERE name = 'search'"
+        assert connection.execute(tables).fetchone() == (parts,)
+        assert len(one.indexed("old")) == (0 if parts else 200)
 
 
 async def test_what_is_migrated_is_not_migrated_again(tmp_path, old_records):

@@ -260,7 +260,7 @@ def test_ids_that_are_remembered_are_looked_up_again(hourly, make_record):
 def test_origins_of_records_that_come_meanwhile_stay(hourly, make_record):
     """An origin that was an orphan at first, and is one no more, is kept."""
     run(hourly, Policy(max_age_seconds=DAY))
-    steps = orphans.remove_origins(hourly.connection)
+    steps = orphans.remove_orphans(hourly.connection)
     next(steps)
     hourly.add(make_record("late", name="app.0", process=0))
     for _ in steps:
@@ -289,6 +289,54 @@ def test_a_database_is_kept_to_its_size(stored, make_record):
     assert left[-1].startswith("005999")
     assert [int(text[:6]) for text in left] == list(range(6000 - len(left), 6000))
     assert len(left) > 500
+    assert_consistent(stored.connection)
+
+
+def test_interned_rows_go_before_records_go_for_them(stored, make_record):
+    """Where each record has an origin of its own, half of the size has half of both."""
+    stored.add(
+        *[
+            make_record(f"m{n}", thread=n, threadName=f"t{n}" * 20)
+            for n in range(30_000)
+        ]
+    )
+    used = run(stored, Policy()).space().used_bytes
+    run(stored, Policy(max_bytes=used // 2))
+
+    assert 10_000 < len(texts(stored)) < 16_000
+    assert_no_orphans(stored.connection)
+
+
+def test_rejects_share_what_is_too_much(stored, make_record):
+    """A peer's rubbish does not drive out everybody's records."""
+    stored.add(*[make_record(f"m{n}") for n in range(5000)])
+    rejects = [
+        make_reject(b"?" * 60_000, received=NOW, peer="p", reason="r", detail="d")
+        for _ in range(300)
+    ]
+    insert_rejects(stored.connection, rejects, 1000)
+    used = run(stored, Policy()).space().used_bytes
+    one = run(stored, Policy(max_bytes=used // 2))
+
+    assert 140 < one.rejects_removed < 170
+    assert 2000 < len(texts(stored)) < 3000
+    assert one.space().used_bytes <= used // 2
+
+
+def test_levels_that_a_client_made_up_go_as_fast(stored, make_record):
+    """Thousands of level numbers of a class are removed in as few steps as one."""
+    stored.add(
+        *[
+            make_record("m", levelno=-n, created=NOW - (n % 50) * DAY)
+            for n in range(3000)
+        ]
+    )
+    cut, steps, above = Cut(3001, LEVEL_CLASSES["debug"]), 0, 0
+    while step := prune_some(stored.connection, cut, above):
+        above, steps = step.last_id, steps + 1
+
+    assert texts(stored) == []
+    assert steps == 2
     assert_consistent(stored.connection)
 
 
@@ -352,7 +400,7 @@ def test_long_texts_make_short_steps(stored, make_record, monkeypatch):
     step = prune_some(stored.connection, Cut(10))
 
     assert step is not None
-    assert step.removed == 2
+    assert step.removed == 3
 
 
 @pytest.mark.usefixtures("small")

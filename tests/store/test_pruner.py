@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -165,6 +166,40 @@ async def test_no_room_for_a_reserve_is_no_fault(running, make_record, monkeypat
 
     assert len(one.messages()) == 24
     assert not reserve(one).exists()
+
+
+async def test_a_policy_that_is_changed_holds_at_once(running, make_record):
+    """A run by an older policy does not go on."""
+    one = await running()
+    one.add(*hours(make_record, 100, 0))
+    await one.finish()
+    pruner = make_pruner(one, Policy(max_age_seconds=DAY))
+    await one.database.run(lambda connection: pruner._present_run(connection))
+    pruner.change(Policy(max_age_seconds=3 * DAY))
+    await one.database.run(pruner._step)
+    assert len(one.messages()) == 72
+    pruner.change(Policy())
+    await one.database.run(pruner._step)
+
+    assert len(one.messages()) == 72
+
+
+async def test_a_lock_is_no_fault(running, make_record, said):
+    """While another process writes, a step waits, and is then made."""
+    one = await running()
+    one.add(*hours(make_record, 100, 0))
+    await one.finish()
+    pruner = make_pruner(one, Policy(max_age_seconds=DAY))
+    with closing(sqlite3.connect(one.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        looking = asyncio.create_task(pruner.look())
+        await one.until(lambda: pruner._step_seconds > 0)
+        assert not looking.done()
+        other.execute("COMMIT")
+    await looking
+
+    assert len(one.messages()) == 24
+    assert said == []
 
 
 async def test_a_database_that_is_replaced_is_pruned_anew(running, make_record):
