@@ -19,6 +19,7 @@ from collector.query.tree import Node
 from collector.store import rollups
 from collector.store.reader import Deadline, Reader, connect
 from collector.store.search import Search
+from collector.store.search_index import Part
 from collector.store.stats import GROUPINGS, Grouping, by_time, count, group_records
 
 NEWEST = 100
@@ -31,9 +32,9 @@ Use = Callable[[Reader, Node], int]
 class Unindexed(Reader):
     """A reader that knows of no search index."""
 
-    def indexed_id(self) -> int:
+    def index_parts(self) -> list[Part]:
         """Return that nothing is indexed."""
-        return 0
+        return []
 
 
 @dataclass(frozen=True, slots=True)
