@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,7 +83,7 @@ def command(
             with progress_bar(not sys.stdout.isatty()) as progress:
                 export_to_stream(reader, request, writer, stream, progress)
             return
-        if goes_on and target.exists():
+        if goes_on and os.path.lexists(target):
             begun = reopen(reader, request, target)
         else:
             begun = check_target(target, request, overwrite=overwrite)

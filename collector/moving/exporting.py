@@ -24,6 +24,7 @@ from collector.query.tree import Node
 from collector.store.exported import Export
 from collector.store.reader import Reader
 from collector.store.stored_rows import StoredRow
+from collector.store.target_file import is_there
 
 FORMATS: Final = ("jsonl", "csv", "parquet")
 
@@ -143,11 +144,12 @@ def check_target(target: Path, request: Request, *, overwrite: bool) -> int:
     """Make sure that a file may be written; return behind which id it goes on.
 
     That is 0 where nothing is there of it. With `overwrite` what is there and
-    can't be gone on with is removed.
+    can't be gone on with is removed. Raises TransferError, and ReadError for what
+    is no file of its own.
     """
-    if target.is_dir() or not target.parent.is_dir():
+    if not target.parent.is_dir():
         raise TransferError(f"{target}: is no file in a folder that is there")
-    if target.exists() and not overwrite:
+    if is_there(request.database, target) and not overwrite:
         raise TransferError(
             f"{target}: is there already; --overwrite makes it anew, --continue "
             "adds what is new since"
@@ -175,8 +177,10 @@ def check_target(target: Path, request: Request, *, overwrite: bool) -> int:
 def reopen(reader: Reader, request: Request, target: Path) -> int:
     """Make a complete file a part file again; return the last id in it.
 
-    Raises TransferError when it is not known to hold records of the database.
+    Raises TransferError when it is not known to hold records of the database, and
+    ReadError where it is no file of its own.
     """
+    is_there(request.database, target)
     if request.format == "parquet":
         raise TransferError(
             f"{target}: a parquet file can't be added to; export what is new into "

@@ -106,11 +106,13 @@ def note_of(target: Path) -> Path:
 
 
 def read_note(target: Path) -> Note | None:
-    """Return the note on a part file; None if there is none of either.
+    """Return the note on a part file; None where one of the two is missing.
 
     Raises TransferError where one lies that is not of an export.
     """
     note, part = note_of(target), part_of(target)
+    if os.path.lexists(part) and (part.is_symlink() or not part.is_file()):
+        raise in_the_way(part, "it is no file")
     if not note.exists():
         # It is made before its note is.
         if part.exists() and part.stat().st_size:
@@ -118,9 +120,11 @@ def read_note(target: Path) -> Note | None:
         return None
     try:
         with note.open("rb") as file:
-            return msgspec.json.decode(file.read(MAX_NOTE_BYTES), type=Note)
+            found = msgspec.json.decode(file.read(MAX_NOTE_BYTES), type=Note)
     except (ValueError, OSError) as error:
         raise in_the_way(note, str(error)) from None
+    # A kill just before or after the part is renamed leaves the note alone.
+    return found if part.exists() else None
 
 
 def in_the_way(path: Path, reason: str) -> TransferError:

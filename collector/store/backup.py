@@ -22,6 +22,7 @@ from collector.store.consistency import damage
 from collector.store.database import SIBLING_SUFFIXES
 from collector.store.disk import free_bytes
 from collector.store.reader import FAULTS, Deadline, Reader, connect, explained
+from collector.store.target_file import is_there
 
 # Pages between two looks at the progress: 16 MB.
 STEP_PAGES: Final = 4000
@@ -60,15 +61,7 @@ def back_up(source: Path, target: Path, *, overwrite: bool, progress: Progress) 
 
 
 def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
-    try:
-        if target.exists() and target.samefile(source):
-            raise ReadError(f"{target}: is the database itself; name another file")
-        there = os.path.lexists(target)
-    except (OSError, ValueError) as error:
-        raise ReadError(f"{target}: cannot be written: {error}") from None
-    if there and (target.is_symlink() or not target.is_file()):
-        raise ReadError(f"{target}: is no file; name another one")
-    if there and not overwrite:
+    if is_there(source, target) and not overwrite:
         raise ReadError(f"{target}: is there already; --overwrite replaces it")
     for suffix in SIBLING_SUFFIXES:
         sibling = target.with_name(target.name + suffix)

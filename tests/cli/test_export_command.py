@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -411,3 +412,58 @@ def test_a_killed_export_is_gone_on_with(run, database, tmp_path):
 
     assert "goes on behind id 160" in result.stderr
     assert objects(file.read_bytes()) == shown(run, database)
+
+
+@pytest.mark.parametrize("flags", [[], ["--overwrite"], ["--continue"]], ids=str)
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+def test_the_database_is_not_written_over(run, database, flags, suffix):
+    """What is the database, or belongs to it, stays as it is."""
+    target = database.with_name(database.name + suffix)
+    before = database.read_bytes()
+    result = run("export", "--db", database, "--to", target, "-o", "jsonl", *flags)
+
+    assert result.exit_code == 1
+    assert "the database itself" in result.stderr
+    assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize("flags", [[], ["--overwrite"], ["--continue"]], ids=str)
+@pytest.mark.parametrize(
+    "make",
+    [
+        os.mkfifo,
+        lambda path: path.symlink_to(path.with_name("elsewhere")),
+        lambda path: path.symlink_to(path.with_name("logs.sqlite")),
+    ],
+    ids=["fifo", "link to nothing", "link to the database"],
+)
+def test_only_a_file_is_written_over(export, database, tmp_path, flags, make):
+    """Pipes, devices and links are told of, and nothing waits for them."""
+    target = tmp_path / "out.jsonl"
+    make(target)
+    before = database.read_bytes()
+    _, said = export(*flags, status=1)
+
+    assert "is no file" in said or "the database itself" in said
+    assert not target.is_file() or target.is_symlink()
+    assert database.read_bytes() == before
+
+
+def test_a_pipe_in_the_place_of_the_part_is_told(export, tmp_path):
+    """What would be waited for in vain is in the way."""
+    os.mkfifo(tmp_path / "out.jsonl.part")
+
+    assert "in the way" in export(status=1)[1]
+
+
+@pytest.mark.parametrize("flags", [["--overwrite"], ["--continue"]], ids=str)
+def test_a_note_without_a_part_hinders_nothing(export, tmp_path, flags):
+    """What a kill just before the end or the beginning leaves is done away with."""
+    file, _ = export()
+    whole = file.read_bytes()
+    note = part_file.Note("db", "another", 0.0, "jsonl", 300, len(whole))
+    part_file.write_note(part_file.note_of(file), note)
+    export(*flags)
+
+    assert file.read_bytes() == whole
+    assert [path.name for path in tmp_path.glob("out*")] == ["out.jsonl"]
