@@ -8,20 +8,21 @@ A line that holds none is a reject.
 from __future__ import annotations
 
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import IO, Final
+from typing import IO, Final, TypeGuard
 
 import msgspec
 
-from collector.errors import DecodeError
+from collector.errors import DecodeError, TransferError
 from collector.moving.bounded_lines import bounded_lines
 from collector.moving.line import NULL, Line
 from collector.moving.portion import Portion
 from collector.moving.stored_records import StoredRecords
-from collector.record import Record, normalise
+from collector.record import MAX_CREATED, Record, normalise
 from collector.storable import clean
-from collector.store.rejects import make_reject
+from collector.store.rejects import IMPORT_PEER, make_reject
 from collector.store.rows import delay_ms
 from collector.store.stored_rows import StoredRow
 from collector.wire.json_documents import read_json
@@ -58,36 +59,54 @@ class JsonLines:
         """Yield what the lines hold; `done` counts their bytes."""
         portion = Portion()
         done = size = lines = 0
-        for number, (line, length) in enumerate(bounded_lines(file, self.name), 1):
-            done += length + 1
-            if line:
+        try:
+            for number, (line, length) in enumerate(bounded_lines(file, self.name), 1):
+                done += length + 1
                 self._read(portion, line, length, number)
-            size += len(line)
-            lines += 1
-            if lines >= PORTION_LINES or size >= PORTION_BYTES:
-                portion.done = done
-                yield portion
-                portion = Portion()
-                size = lines = 0
+                size += len(line)
+                lines += 1
+                if lines >= PORTION_LINES or size >= PORTION_BYTES:
+                    portion.done = done
+                    yield portion
+                    portion = Portion()
+                    size = lines = 0
+        except TransferError:
+            # What was read until then is as good as any.
+            yield portion
+            raise
         portion.done = done
         yield portion
 
     def _read(self, portion: Portion, line: bytes, length: int, number: int) -> None:
+        if number == 1 and line.startswith(BOM_UTF8):
+            # Some editors write it.
+            line, length = line[len(BOM_UTF8) :], length - len(BOM_UTF8)
+        if not line:
+            return
         try:
-            portion.records.append(self._record(line, length, number))
+            record = self._record(line, length, number)
         except DecodeError as error:
             if line.strip() in (b"[", b"]"):
                 # The first and the last line of an array.
                 return
-            portion.rejects.append(
-                make_reject(
-                    line,
-                    received=self._now,
-                    peer="import",
-                    reason=error.reason,
-                    detail=f"{self.name}, line {number}: {error.detail}",
-                )
+            self._reject(portion, line, number, error.reason, error.detail)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must cost one line
+            self._reject(portion, line, number, "internal_error", repr(error))
+        else:
+            portion.records.append(record)
+
+    def _reject(
+        self, portion: Portion, line: bytes, number: int, reason: str, detail: str
+    ) -> None:
+        portion.rejects.append(
+            make_reject(
+                line,
+                received=self._now,
+                peer=IMPORT_PEER,
+                reason=reason,
+                detail=f"{self.name}, line {number}: {detail}",
             )
+        )
 
     def _record(self, line: bytes, length: int, number: int) -> Record:
         """Return the record of a line; raise DecodeError where it holds none."""
@@ -110,11 +129,13 @@ class JsonLines:
 
 
 def _stored_row(line: Line) -> StoredRow:
-    received = line.created if line.received is None else line.received
+    created, received = line.created, line.received
     return StoredRow(
         id=line.id,
-        created=line.created,
-        delay_ms=delay_ms(line.created, received),
+        created=created,
+        delay_ms=(
+            delay_ms(created, received) if is_time(created) and is_time(received) else 0
+        ),
         call_site_id=0,
         origin_id=0,
         message=line.message,
@@ -162,17 +183,25 @@ def record_of(attributes: dict[str, object], *, at: float) -> Record:
         level = row["level"]
         attributes["levelno" if isinstance(level, int) else "levelname"] = level
         started, created = row["started"], attributes.get("created")
-        if isinstance(started, int | float) and isinstance(created, int | float):
+        if is_time(started) and is_time(created):
             attributes["relativeCreated"] = (created - started) * 1000.0
     stamp = attributes.get("created")
     if isinstance(stamp, str) and (moment := epoch(stamp)) is not None:
         attributes["created"] = moment
-    is_time = isinstance(received, int | float) and 0 <= received < 1e12
     return normalise(
         attributes,
-        received=float(str(received)) if is_time else at,
+        received=float(received) if is_time(received) else at,
         peer=clean(peer[:255]) if isinstance(peer, str) else "",
         hostname="",
+    )
+
+
+def is_time(value: object) -> TypeGuard[float]:
+    """Tell whether a value is an epoch second that a record may have."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 0 <= value < MAX_CREATED
     )
 
 

@@ -39,14 +39,17 @@ STEP_CHARS: Final = 4_000_000
 # How long to wait for the daemon's own transactions.
 BUSY_SECONDS: Final = 10.0
 
-# Rejects of an import that are kept; the others are counted. Those of clients
-# are not deleted for them: it is the daemon's setting how many there may be.
+# Rejects of an import that are kept; the others are counted. And those of all
+# imports that are.
 MOST_REJECTS: Final = 100
-NO_BOUND: Final = 2**62
+MOST_KEPT: Final = 1000
 
 
 class ImportTarget:
-    """A database that is being imported into. Use `open_target`."""
+    """A database that is being imported into. Use `open_target`.
+
+    `stored` is how many records of the source at hand are committed.
+    """
 
     def __init__(
         self,
@@ -59,10 +62,16 @@ class ImportTarget:
         self._imported = imported
         self._inserter = Inserter()
         self._doubles = Doubles(connection)
+        self.stored = 0
         self._rejects_left = MOST_REJECTS
         self._version = self._data_version()
         self._is_shared = is_shared
         self._step_records = LEAST_RECORDS
+
+    def begin(self) -> None:
+        """Begin with another source: what is there by now is not to come again."""
+        self._doubles = Doubles(self._connection)
+        self.stored = 0
 
     @property
     def looks_up(self) -> bool:
@@ -75,9 +84,9 @@ class ImportTarget:
 
     def store(self, records: list[Record], rejects: list[Reject]) -> None:
         """Store records, and the first rejects of the import, step by step."""
-        kept = [each for each in rejects if not self._is_known(each)]
-        kept = kept[: self._rejects_left]
-        self._rejects_left -= len(kept)
+        first = rejects[: self._rejects_left]
+        self._rejects_left -= len(first)
+        kept = [each for each in first if not self._is_known(each)]
         while records:
             step = first_step(records, self._step_records)
             records = records[len(step) :]
@@ -91,9 +100,10 @@ class ImportTarget:
         self._inserter.store(
             self._connection,
             batch=batch,
-            max_rejects=NO_BOUND,
+            max_rejects=MOST_KEPT,
             imported=self._imported,
         )
+        self.stored += len(batch.records)
         took = time.monotonic() - begun
         self._step_records = next_step(self._step_records, took)
         if self._data_version() != self._version:
@@ -108,8 +118,9 @@ class ImportTarget:
 
     def _is_known(self, reject: Reject) -> bool:
         found = self._connection.execute(
-            "SELECT 1 FROM rejects WHERE reason = ? AND detail = ? AND payload = ?",
-            (reject.reason, reject.detail, reject.payload),
+            "SELECT 1 FROM rejects WHERE peer = ? AND reason = ? AND detail = ? "
+            "AND payload = ?",
+            (reject.peer, reject.reason, reject.detail, reject.payload),
         )
         return bool(found.fetchall())
 

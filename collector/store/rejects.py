@@ -8,6 +8,9 @@ from typing import Final
 # How much of a rejected payload is kept to look into.
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 
+# The peer of what was rejected by an import.
+IMPORT_PEER: Final = "import"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:

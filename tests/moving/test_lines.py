@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_record import NAMES, TREES
 
 from collector.moving.json_lines import JsonLines, epoch
-from collector.moving.line import LineWriter
+from collector.moving.line import COLUMNS, LineWriter
 from collector.moving.stored_records import StoredRecords, same_extra
 from collector.record import RECORD_FIELDS, normalise
 from collector.store.rows import delay_ms
@@ -121,3 +121,44 @@ def test_what_is_no_extra_is_none(extra):
 def test_times_as_text(text, expected):
     """Numbers and ISO times are known; without an offset these are UTC."""
     assert epoch(text) == expected
+
+
+ROW = {"id": 1, "level": "INFO", "message": "x"}
+LARGE = int("9" * 400)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["some columns", "all columns"])
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"received": True},
+        {"received": 1e308},
+        {"received": -1.0},
+        {"received": LARGE},
+        {"created": LARGE, "started": 1.5},
+        {"created": 1.5, "started": LARGE},
+        {"created": -1e308, "received": 1e308},
+        {"created": 1e308, "started": -1e308},
+        {"created": True, "started": True},
+    ],
+    ids=str,
+)
+def test_times_that_are_none_cost_no_record(times, full):
+    """What no clock tells is left out of a record, or costs its line alone."""
+    whole = dict.fromkeys(COLUMNS) | {"name": "", "levelno": 20, "hostname": ""}
+    line = {**(whole if full else {}), "created": 5.0, **ROW, **times}
+    records, rejects = read(json.dumps(line).encode() + b'\n{"msg": "behind"}')
+
+    assert [record.message for record in records] == ["x", "behind"]
+    assert rejects == []
+    assert 0 <= records[0].received < 1e12
+    assert 0 <= records[0].started < 1e12
+
+
+def test_a_fault_of_ours_costs_one_line(monkeypatch):
+    """A line that nobody thought of is rejected, and those behind it are read."""
+    monkeypatch.setattr("collector.moving.json_lines.record_of", lambda *_, **__: 1 / 0)
+    records, rejects = read(b'{"msg": "odd"}\n' + b'{"msg": "odd"}')
+
+    assert records == []
+    assert [each.reason for each in rejects] == ["internal_error"] * 2

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from store.stored import ROLLUPS, expected_rollups, opened
@@ -178,3 +179,48 @@ def test_rejects_of_clients_stay(stored, path, make_record):
     [(count,)] = stored.connection.execute("SELECT count(*) FROM rejects")
 
     assert count == 1501
+
+
+def some_rejects(count, peer):
+    return [
+        make_reject(b"%d" % n, received=1.0, peer=peer, reason="r", detail="d")
+        for n in range(count)
+    ]
+
+
+def kept_of(stored):
+    return dict(
+        stored.connection.execute("SELECT peer, count(*) FROM rejects GROUP BY peer")
+    )
+
+
+def test_rejects_of_imports_and_of_clients_do_not_oust_each_other(stored, path):
+    """A wrong file that is imported costs no reject of a client, neither later."""
+    insert_rejects(stored.connection, some_rejects(20, "::1"), 20)
+    with target_at(path) as target:
+        target.store([], some_rejects(50, "import"))
+    insert_rejects(stored.connection, some_rejects(5, "::2"), 20)
+
+    assert kept_of(stored) == {"::1": 15, "::2": 5, "import": 50}
+
+
+def test_as_many_rejects_are_kept_as_may_be(stored):
+    """Where some have been deleted, others are not deleted in their place."""
+    insert_rejects(stored.connection, some_rejects(20, "::1"), 20)
+    stored.connection.execute("DELETE FROM rejects WHERE id BETWEEN 5 AND 14")
+    insert_rejects(stored.connection, some_rejects(10, "::2"), 20)
+
+    assert kept_of(stored) == {"::1": 10, "::2": 10}
+
+
+def test_rejects_of_all_imports_are_bounded(stored, path, monkeypatch):
+    """Each import keeps the first of its own; of all, the newest are kept."""
+    monkeypatch.setattr(import_target, "MOST_KEPT", 250)
+    for number in range(4):
+        with target_at(path) as target:
+            rejects = some_rejects(120, "import")
+            target.store([], [replace(each, detail=f"{number}") for each in rejects])
+    found = stored.connection.execute("SELECT detail, payload FROM rejects").fetchall()
+
+    assert [detail for detail, _ in found] == ["1"] * 50 + ["2"] * 100 + ["3"] * 100
+    assert found[-1][1] == b"99"
