@@ -45,18 +45,22 @@ def command(files: tuple[Path, ...], database: Path | None) -> None:
         for file in files:
             if file.exists() and path.samefile(file):
                 raise click.UsageError(f"{file}: is the database to import into")
+            name = "stdin" if file == STDIN else one_line(str(file))
+            summary = Summary()
+            end = "; it broke off, and can be run again"
             try:
-                with progress_bar(one_line(file.name)) as progress:
-                    summary = import_from(file, target, progress)
+                with progress_bar(name) as progress:
+                    import_from(file, target, summary, progress)
+                end = ""
             except CollectorError as error:
                 if len(files) == 1:
                     raise
                 # The others can be imported nevertheless.
                 click.echo(f"logcollector: {one_line(str(error))}", err=True)
                 failed = True
-                continue
-            name = "stdin" if file == STDIN else one_line(str(file))
-            click.echo(f"{name}: {told(summary)}", err=True)
+            finally:
+                if summary.is_any or not end:
+                    click.echo(f"{name}: {told(summary)}{end}", err=True)
     if failed:
         raise ReadError("not all files were imported")
 

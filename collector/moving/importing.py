@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from collector.errors import TransferError
+from collector.errors import CollectorError, TransferError
 from collector.moving import dagrunner
 from collector.moving.bounded_lines import GZIP_MAGIC, plain
 from collector.moving.json_lines import JsonLines
@@ -43,7 +44,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Summary:
-    """What came of importing one source.
+    """What has come so far of importing one source.
 
     there: records that were in the database already. first_reject: what is
     wrong with the first line that was rejected. lost: what is in a
@@ -58,9 +59,16 @@ class Summary:
     lost: Losses = field(default_factory=Losses)
     is_grafted: bool = False
 
+    @property
+    def is_any(self) -> bool:
+        """Whether anything was read."""
+        return bool(self.imported or self.there or self.rejected or self.lost.keys)
 
-def import_from(path: Path, target: ImportTarget, progress: Progress) -> Summary:
-    """Import all records of a file, or of stdin for `-`.
+
+def import_from(
+    path: Path, target: ImportTarget, summary: Summary, progress: Progress
+) -> None:
+    """Import all records of a file, or of stdin for `-`, counted in `summary`.
 
     Raises TransferError or ReadError for what can't be read; what had been
     read by then is imported.
@@ -68,27 +76,34 @@ def import_from(path: Path, target: ImportTarget, progress: Progress) -> Summary
     if path == STDIN:
         stdin = io.BufferedReader(cast("io.RawIOBase", sys.stdin.buffer))
         lines = JsonLines("stdin", at=time.time())
-        return _from_stream(stdin, stdin.peek(1), lines, target, progress)
+        portions = lines_of(stdin, stdin.peek(1), lines)
+        bring(portions, target, summary, progress)
+        return
     try:
         with path.open("rb") as file:
-            start = file.read(len(HEADER))
-            if not is_database(path, start):
-                file.seek(0)
-                found = os.fstat(file.fileno())
-                lines = JsonLines(str(path), at=found.st_mtime)
+            # A pipe can't be read twice.
+            start = file.peek(len(HEADER))[: len(HEADER)]
+            found = os.fstat(file.fileno())
+            is_pipe = not stat.S_ISREG(found.st_mode)
+            if is_pipe or not is_database(path, start):
+                at = time.time() if is_pipe else found.st_mtime
+                portions = lines_of(file, start, JsonLines(str(path), at=at))
 
-                def read(*_: int) -> None:
-                    # Of a compressed file, too.
-                    progress(file.tell(), found.st_size)
+                def read(done: int, total: int) -> None:
+                    if not is_pipe:
+                        # Of a compressed file, too.
+                        done, total = file.tell(), found.st_size
+                    progress(done, total)
 
-                return _from_stream(file, start, lines, target, read)
+                bring(portions, target, summary, read)
+                return
     except OSError as error:
-        raise TransferError(f"{path}: cannot be read: {error.strerror}") from None
+        reason = error.strerror or error
+        raise TransferError(f"{path}: cannot be read: {reason}") from None
     with open_source(path) as source:
-        summary = imported(database_portions(source, path), target, progress)
         summary.lost = source.lost
         summary.is_grafted = source.is_grafted
-    return summary
+        bring(database_portions(source, path), target, summary, progress)
 
 
 def is_database(path: Path, start: bytes) -> bool:
@@ -97,14 +112,8 @@ def is_database(path: Path, start: bytes) -> bool:
     return start == HEADER or (not looks_like_json and was_ours(path))
 
 
-def _from_stream(
-    file: BinaryIO,
-    start: bytes,
-    lines: JsonLines,
-    target: ImportTarget,
-    progress: Progress,
-) -> Summary:
-    """Import JSON lines of a file that begins with `start`."""
+def lines_of(file: BinaryIO, start: bytes, lines: JsonLines) -> Iterator[Portion]:
+    """Return what the JSON lines of a file hold that begins with `start`."""
     if b"\0" in start and not start.startswith((GZIP_MAGIC, *_OTHERS)):
         raise TransferError(
             f"{lines.name}: neither JSON lines nor a database; of a database that has "
@@ -113,7 +122,7 @@ def _from_stream(
     for magic, meaning in _OTHERS.items():
         if start.startswith(magic):
             raise TransferError(f"{lines.name}: is {meaning}")
-    return imported(lines.portions(plain(file, start)), target, progress)
+    return lines.portions(plain(file, start))
 
 
 def database_portions(source: Source, path: Path) -> Iterator[Portion]:
@@ -137,34 +146,43 @@ def database_portions(source: Source, path: Path) -> Iterator[Portion]:
         )
 
 
-def imported(
-    portions: Iterator[Portion], target: ImportTarget, progress: Progress
-) -> Summary:
-    """Import what is not there yet, and return what came of it."""
-    summary = Summary()
+def bring(
+    portions: Iterator[Portion],
+    target: ImportTarget,
+    summary: Summary,
+    progress: Progress,
+) -> None:
+    """Import what is not there yet, and count what came of it in `summary`."""
+    target.begin()
     # Without look-ups the lock is free while the next portion is read.
     for window in windows(portions) if target.looks_up else portions:
         fresh = target.fresh(window.records)
-        target.store(fresh, window.rejects)
-        summary.imported += len(fresh)
         summary.there += len(window.records) - len(fresh)
         if window.rejects and not summary.rejected:
             summary.first_reject = window.rejects[0].detail
         summary.rejected += len(window.rejects)
+        try:
+            target.store(fresh, window.rejects)
+        finally:
+            summary.imported = target.stored
         progress(window.done, window.total)
-    return summary
 
 
 def windows(portions: Iterator[Portion]) -> Iterator[Portion]:
     """Yield portions joined to as much as is worth looking up together."""
     window = Portion()
     chars = 0
-    for portion in portions:
-        window.records += portion.records
-        window.rejects += portion.rejects
-        window.done, window.total = portion.done, portion.total
-        chars += sum(map(chars_of, portion.records))
-        if len(window.records) >= WINDOW_RECORDS or chars >= WINDOW_CHARS:
-            yield window
-            window, chars = Portion(), 0
+    try:
+        for portion in portions:
+            window.records += portion.records
+            window.rejects += portion.rejects
+            window.done, window.total = portion.done, portion.total
+            chars += sum(map(chars_of, portion.records))
+            if len(window.records) >= WINDOW_RECORDS or chars >= WINDOW_CHARS:
+                yield window
+                window, chars = Portion(), 0
+    except CollectorError:
+        # A source that can be read no further.
+        yield window
+        raise
     yield window

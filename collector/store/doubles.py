@@ -3,8 +3,8 @@
 Two records are the same when all that their client told is: when they were
 received, from whom, and when their process had been started is left out, as
 some formats lack it. Of equal ones in what is imported, as many are doubles as
-the database had before the import began. Candidates are found through the
-rollups: the ids of a minute and a call site. So nothing is looked up where
+the database had before that source was begun with. Candidates are found through
+the rollups: the ids of a minute and a call site. So nothing is looked up where
 nothing can be.
 """
 
@@ -42,7 +42,7 @@ _WANTED: Final = (
 
 
 class Doubles:
-    """Tells doubles from records that are new, for one import.
+    """Tells doubles from records that are new, for one source.
 
     `connection` is in autocommit mode. Only what is in the database when this
     is made counts.

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 
 import msgspec
@@ -27,6 +28,7 @@ from store.stored import (
     opened,
 )
 
+from collector.store.inserter import Inserter
 from collector.store.schema import SCHEMA_VERSION
 
 IMPORTS = "SELECT first_id, last_id FROM imports ORDER BY first_id"
@@ -521,3 +523,91 @@ def test_what_was_no_database_of_ours_is_told_of(bring, tmp_path):
     file.write_bytes(b"\0" * 8192)
 
     assert ".recover" in bring(file, status=1)
+
+
+def test_a_file_that_is_named_twice_is_imported_once(bring, exported, source, target):
+    """Each file is compared with what is there by then, also from those before it."""
+    file = exported(source)
+    said = bring(file, file)
+
+    assert "300 imported" in said
+    assert "300 already there" in said
+    assert whole(target) == whole(source)
+
+
+def test_what_was_read_before_a_file_broke_off_is_imported(
+    bring, exported, source, target
+):
+    """Of a torn file all that can be read is stored, and both are told."""
+    file = exported(source)
+    data = gzip.compress(file.read_bytes(), mtime=0)
+    file.write_bytes(data[: len(data) // 2])
+    for first in (True, False):
+        said = bring(file, status=1)
+        found = messages(target)
+        assert "cannot be read further" in said
+        assert f"{len(found)} {'imported' if first else 'already there'}" in said
+
+    assert 50 < len(found) < 300
+    assert found == messages(source)[: len(found)]
+
+
+def test_the_same_bad_lines_are_kept_once(bring, target, tmp_path):
+    """However often a wrong file is imported, its first bad lines are kept, no more."""
+    file = tmp_path / "app.jsonl"
+    file.write_bytes(b"".join(b"bad %d\n" % n for n in range(500)))
+    for _ in range(3):
+        bring(file)
+
+    assert rows(target, "SELECT count(*) FROM rejects") == [(100,)]
+
+
+def test_what_an_interrupted_import_has_brought_is_told(
+    bring, exported, source, target, monkeypatch
+):
+    """After Ctrl-C it is said how much is there, and that it can be run again."""
+    store = Inserter.store
+
+    def interrupted(self, connection, **batch):
+        if messages(target):
+            raise KeyboardInterrupt
+        store(self, connection, **batch)
+
+    monkeypatch.setattr(Inserter, "store", interrupted)
+    said = bring(exported(source), status=1)
+    found = len(messages(target))
+
+    assert 0 < found < 300
+    assert f"{found} imported; it broke off, and can be run again" in said
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_pipe_is_imported(bring, exported, source, target, compress):
+    """What can't be read twice is read as stdin is."""
+    data = compress(exported(source).read_bytes())
+    end, begin = os.pipe()
+
+    def write():
+        with open(begin, "wb") as pipe:
+            pipe.write(data)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    said = bring(f"/dev/fd/{end}")
+    writer.join()
+    os.close(end)
+
+    assert "300 imported" in said
+    assert whole(target) == whole(source)
+
+
+@pytest.mark.parametrize("name", ["app.jsonl", "-"])
+def test_a_byte_order_mark_is_no_part_of_a_line(bring, target, tmp_path, name):
+    """What some editors write at the beginning of a file costs nothing."""
+    data = b'\xef\xbb\xbf{"msg": "one"}\n{"msg": "two"}\n'
+    (tmp_path / "app.jsonl").write_bytes(data)
+    said = bring(name if name == "-" else tmp_path / name, input=data)
+
+    assert "2 imported" in said
+    assert "rejected" not in said
+    assert messages(target) == ["one", "two"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from store.stored import new_stored, opened
 
 from collector.moving import importing
-from collector.moving.importing import imported
+from collector.moving.importing import Summary
 from collector.moving.portion import Portion
 from collector.record import Record
 from collector.store import doubles
@@ -57,7 +57,9 @@ def counted(records):
 
 def bring(path, portions):
     with open_target(path, synchronous="off") as target:
-        return imported(iter(portions), target, lambda done, total: None)
+        summary = Summary()
+        importing.bring(iter(portions), target, summary, lambda done, total: None)
+        return summary
 
 
 @settings(max_examples=30, deadline=None)
