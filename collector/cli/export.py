@@ -37,8 +37,11 @@ STDOUT = Path("-")
               "[default: by FILE's ending, else jsonl]")  # fmt: skip
 @click.option("--after", type=click.IntRange(0), default=0, metavar="ID",
               help="Only ids after this one.")  # fmt: skip
+@click.option("--limit", "-n", type=click.IntRange(1), metavar="N",
+              help="Only the first N.")  # fmt: skip
 @click.option("--continue", "goes_on", is_flag=True,
-              help="Add to a FILE that is complete what is new since.")  # fmt: skip
+              help="Add to a FILE that is complete what is new since, of the query "
+              "that is given now.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Make a FILE anew that is there.")
 def command(
     *,
@@ -46,6 +49,7 @@ def command(
     target: Path,
     file_format: str | None,
     after: int,
+    limit: int | None,
     goes_on: bool,
     overwrite: bool,
 ) -> None:
@@ -64,6 +68,8 @@ def command(
     """
     if goes_on and overwrite:
         raise click.UsageError("--continue and --overwrite exclude each other")
+    if goes_on and limit is not None:
+        raise click.UsageError("--continue and --limit exclude each other")
     if target == STDOUT and (goes_on or overwrite):
         raise click.UsageError("--continue and --overwrite need a file: --to FILE")
     chosen = file_format or format_of(target) or "jsonl"
@@ -75,6 +81,7 @@ def command(
         node_at=reading.node_at,
         format=chosen,
         after=after,
+        limit=limit,
     )
     with open_reader(reading.database, Deadline(reading.timeout_seconds)) as reader:
         writer = writer_of(chosen)
@@ -85,10 +92,12 @@ def command(
             return
         if goes_on and os.path.lexists(target):
             begun = reopen(reader, request, target)
+            query = ", with the query as it is given now"
         else:
             begun = check_target(target, request, overwrite=overwrite)
+            query = ""
         if begun:
-            click.echo(f"{target}: goes on behind id {begun}", err=True)
+            click.echo(f"{target}: goes on behind id {begun}{query}", err=True)
         with progress_bar(True) as progress:
             written = export_to_file(reader, request, writer, target, progress)
     click.echo(f"{target}: {written:,} records", err=True)

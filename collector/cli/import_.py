@@ -30,8 +30,9 @@ def command(files: tuple[Path, ...], database: Path | None) -> None:
     FILE is one that `export` or `query -o jsonl` wrote, JSON lines with the
     attributes of LogRecord, both also compressed by gzip; another collector's
     database, also a damaged one; or a database of dagrunner's. - is stdin.
-    What is there already is not added again. The collector may run meanwhile,
-    and the database is made if there is none.
+    What is there already is not added again; but what tells no time is another
+    record each time it comes by - or a pipe. The collector may run meanwhile, and
+    the database is made if there is none.
 
     \b
     Examples:

@@ -45,8 +45,9 @@ SAY_PROGRESS_SECONDS: Final = 1.0
 class Reading:
     """What a command is asked to read, and how to show it.
 
-    asked: the query as it was written, the flags with it. node_at: the query
-    with its times worked out for an epoch second, as `node` is for now.
+    asked: the query as it was written, with the flags and the time zone that it
+    means. node_at: the query with its times worked out for an epoch second, as
+    `node` is for now.
     """
 
     database: Path
@@ -198,7 +199,7 @@ def reading_options(
             reading = Reading(
                 database=database_path(database),
                 node=node,
-                asked=shlex.join([text, *_written(flags), *texts]),
+                asked=shlex.join([text, *_written(flags, texts, zone)]),
                 node_at=node_at,
                 timeout_seconds=timeout,
                 zone=zone,
@@ -254,10 +255,14 @@ def asked(
     return every(*nodes)
 
 
-def _written(flags: Sequence[Flag]) -> Iterator[str]:
+def _written(
+    flags: Sequence[Flag], texts: Sequence[str], zone: tzinfo
+) -> Iterator[str]:
     for name, _, _, value in flags:
         if value is not None:
             yield f"{name}={value}"
+    yield from (f"--grep={text}" for text in texts)
+    yield f"--zone={zone}"
 
 
 def looked_for(node: Node) -> Iterator[str]:

@@ -20,7 +20,7 @@ class _Beginning(msgspec.Struct):
 
 
 def last_record(target: Path, output_format: str) -> tuple[int, float]:
-    """Return the id of the last record in a complete file, and its time.
+    """Return the id of the last record in a complete file, and its time; zeros if none.
 
     Raises TransferError where that can't be told.
     """
@@ -29,28 +29,35 @@ def last_record(target: Path, output_format: str) -> tuple[int, float]:
             start = file.read(2)
             file.seek(0)
             stream = plain(file, start)
-            return _of_csv(stream) if output_format == "csv" else _of_lines(stream)
+            found = _of_csv(stream) if output_format == "csv" else _of_lines(stream)
     except OSError as error:
         raise TransferError(f"{target}: cannot be read: {error.strerror}") from None
     except (ValueError, IndexError, EOFError, zlib.error, csv.Error) as error:
         raise TransferError(
             f"{target}: cannot be gone on with, its last record is not whole: {error}"
         ) from None
+    if found is None:
+        return 0, 0.0
+    if not 0 < found[0] < 2**63:
+        raise TransferError(
+            f"{target}: cannot be gone on with, {found[0]} is no id of a record"
+        )
+    return found
 
 
-def _of_lines(stream: IO[bytes]) -> tuple[int, float]:
+def _of_lines(stream: IO[bytes]) -> tuple[int, float] | None:
     last = b""
     while line := stream.readline(MAX_LINE_BYTES):
         last = line
     if not last:
-        return 0, 0.0
+        return None
     if not last.endswith(b"\n"):
         raise ValueError("it has no end")
     found = msgspec.json.decode(last, type=_Beginning)
     return found.id, found.created
 
 
-def _of_csv(stream: IO[bytes]) -> tuple[int, float]:
+def _of_csv(stream: IO[bytes]) -> tuple[int, float] | None:
     before = csv.field_size_limit(MAX_LINE_BYTES)
     try:
         rows = csv.reader(_whole_lines(stream))
@@ -59,7 +66,7 @@ def _of_csv(stream: IO[bytes]) -> tuple[int, float]:
         last: list[str] = []
         for row in rows:
             last = row
-        return (int(last[0]), float(last[1])) if last else (0, 0.0)
+        return (int(last[0]), float(last[1])) if last else None
     finally:
         csv.field_size_limit(before)
 

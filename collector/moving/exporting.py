@@ -60,7 +60,7 @@ class Request:
     """What is to be exported.
 
     asked: the query as it was written. node_at: the query, its times worked
-    out for an epoch second. after: only ids after this one.
+    out for an epoch second. after: only ids after this one. limit: only so many.
     """
 
     database: Path
@@ -68,12 +68,30 @@ class Request:
     node_at: Callable[[float], Node]
     format: str
     after: int = 0
+    limit: int | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether an interrupted export of this can be gone on with.
+
+        A parquet file tells at its end what is in it, and how many records are in
+        a part is not noted.
+        """
+        return self.format != "parquet" and self.limit is None
+
+    def export(self, reader: Reader, *, at: float, after: int) -> Export:
+        """Return the records behind an id, with the times of an epoch second."""
+        return Export(reader, self.node_at(at), after=after, limit=self.limit)
 
     def note(self) -> Note:
         """Return the note on a part file of this that is just begun."""
         found = self.database.stat()
         place = f"{self.database.resolve()} {found.st_dev}:{found.st_ino}"
-        asked = f"{self.asked} --after {self.after}" if self.after else self.asked
+        asked = self.asked
+        if self.after:
+            asked += f" --after={self.after}"
+        if self.limit is not None:
+            asked += f" --limit={self.limit}"
         return Note(place, asked, time.time(), self.format)
 
 
@@ -93,7 +111,7 @@ def export_to_stream(
     """Write records to a stream; return how many."""
     stream.write(writer.begin())
     written = 0
-    export = Export(reader, request.node_at(time.time()), after=request.after)
+    export = request.export(reader, at=time.time(), after=request.after)
     for rows in followed(export, progress):
         stream.write(writer.encoded(rows))
         written += len(rows)
@@ -114,14 +132,14 @@ def export_to_file(
     Raises TransferError when it can't be written.
     """
     note = read_note(target) or request.note()
-    if request.format == "parquet":
+    if not request.goes_on:
         note.last_id = note.size_bytes = 0
     written = 0
     with open_part(target, note) as part:
         if not note.size_bytes:
             part.write(writer.begin(), 0)
         after = max(request.after, note.last_id)
-        export = Export(reader, request.node_at(note.at), after=after)
+        export = request.export(reader, at=note.at, after=after)
         last_id = after
         for rows in followed(export, progress):
             last_id = rows[-1].id
@@ -163,7 +181,7 @@ def check_target(target: Path, request: Request, *, overwrite: bool) -> int:
         fresh.asked,
         fresh.format,
     ):
-        return note.last_id if request.format != "parquet" else 0
+        return note.last_id if request.goes_on else 0
     if not overwrite:
         raise in_the_way(
             part_of(target),

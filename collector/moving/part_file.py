@@ -143,7 +143,7 @@ def open_part(target: Path, note: Note) -> Iterator[PartFile]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         file = os.open(part_of(target), flags, FILE_MODE)
     except OSError as error:
-        raise cannot_write(target, error) from None
+        raise TransferError(f"{target}: cannot be written: {error.strerror}") from None
     try:
         lock(target, file)
         write_note(note_of(target), note)
@@ -160,7 +160,10 @@ def open_part(target: Path, note: Note) -> Iterator[PartFile]:
             raise
         part.finish()
     except OSError as error:
-        raise cannot_write(target, error) from None
+        raise TransferError(
+            f"{target}: cannot be written: {error.strerror}; what is there of it is "
+            "kept, and the same command goes on from there"
+        ) from None
     finally:
         os.close(file)
 
@@ -186,14 +189,6 @@ def discard(target: Path) -> None:
         finally:
             os.close(file)
     note_of(target).unlink(missing_ok=True)
-
-
-def cannot_write(target: Path, error: OSError) -> TransferError:
-    """Return the error for people that the system's own stands for."""
-    return TransferError(
-        f"{target}: cannot be written: {error.strerror}; what is there of it is kept, "
-        "and the same command goes on from there"
-    )
 
 
 def write_note(path: Path, note: Note) -> None:

@@ -21,11 +21,22 @@ STEP_CHARS: Final = 8_000_000
 
 
 class Export:
-    """The records that a query finds behind an id, up to today's last one."""
+    """The records that a query finds behind an id, up to today's last one.
 
-    def __init__(self, reader: Reader, node: Node, *, after: int | None = None) -> None:
+    With `limit` only so many, the first ones.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        node: Node,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> None:
         self._reader = reader
         self._node = node
+        self._limit = limit
         [(low, high)] = reader.rows(
             "SELECT (SELECT min(id) FROM records), (SELECT max(id) FROM records)"
         )
@@ -39,11 +50,16 @@ class Export:
         """
         stored = StoredRows(self._reader.rows)
         raw = self._all() if isinstance(self._node, Everything) else self._found()
+        left = self._limit
         for rows in raw:
             made = [stored.made(row) for row in rows]
-            kept = [row for row in made if row.call_site and row.origin]
+            kept = [row for row in made if row.call_site and row.origin][:left]
             if kept:
                 yield kept
+            if left is not None:
+                left -= len(kept)
+                if not left:
+                    return
 
     def _all(self) -> Iterator[list[Any]]:
         low = self.low
@@ -59,9 +75,10 @@ class Export:
             self._reader, self._node, after=self.low - 1, before=self.high + 1
         )
         ids: list[int] = []
+        step = STEP_ROWS if self._limit is None else min(STEP_ROWS, self._limit)
         for record_id in search.ids(newest_first=False):
             ids.append(record_id)
-            if len(ids) == STEP_ROWS:
+            if len(ids) == step:
                 yield from self._of(ids)
                 ids = []
         yield from self._of(ids)

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from zoneinfo import ZoneInfo
 
 import pytest
 from moving.databases import various
@@ -216,7 +217,15 @@ def test_a_query_about_time_means_the_same_later(
 
 
 @pytest.mark.parametrize(
-    "change", [["level:error"], ["-o", "csv"], ["--level", "error"], ["--after", "3"]]
+    "change",
+    [
+        ["level:error"],
+        ["-o", "csv"],
+        ["--level", "error"],
+        ["--after", "3"],
+        ["--limit", "200"],
+        ["--grep", "message"],
+    ],
 )
 def test_a_part_of_another_export_is_left_alone(export, interrupted, change):
     """It is told, not gone on with; --overwrite does away with it."""
@@ -281,7 +290,10 @@ def test_a_file_that_is_there_is_kept(export):
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz", "out.csv"])
 def test_what_is_new_is_added(export, database, make_record, name):
-    """With --continue a complete file gets the records that have come since."""
+    """With --continue a complete file gets the records that have come since.
+
+    What they are asked for is the query as it is given then, and that is said.
+    """
     export(name=name)
     with opened(database) as one:
         one.add(*[make_record(f"new\n{n}") for n in range(5)])
@@ -291,7 +303,9 @@ def test_what_is_new_is_added(export, database, make_record, name):
     assert "5 records" in said
     whole, _ = export(name=f"whole-{name}")
     assert opener(file.read_bytes()) == opener(whole.read_bytes())
-    assert "0 records" in export("--continue", name=name)[1]
+    said = export("--continue", name=name)[1]
+    assert "0 records" in said
+    assert "as it is given now" in said
 
 
 def test_to_a_file_of_another_database_nothing_is_added(export, run, fill):
@@ -364,7 +378,13 @@ def test_without_pyarrow_it_is_said_what_to_install(export, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "flags", [["--continue", "--overwrite"], ["-o", "xml"], ["-o", "parquet"]]
+    "flags",
+    [
+        ["--continue", "--overwrite"],
+        ["--continue", "--limit", "5"],
+        ["-o", "xml"],
+        ["-o", "parquet"],
+    ],
 )
 def test_mistakes_are_told(export, flags):
     """Flags that make no sense are a user's mistake."""
@@ -467,3 +487,74 @@ def test_a_note_without_a_part_hinders_nothing(export, tmp_path, flags):
 
     assert file.read_bytes() == whole
     assert [path.name for path in tmp_path.glob("out*")] == ["out.jsonl"]
+
+
+@pytest.mark.parametrize("last", [-3, 0, 10**30, 2**63], ids=str)
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_a_file_with_an_odd_id_is_not_gone_on_with(export, last, name):
+    """What no record of any database can have as its id is told of."""
+    file, _ = export(name=name)
+    lines = {
+        "out.jsonl": f'{{"id":{last},"created":5.0}}\n',
+        "out.csv": f"{last},5.0\r\n",
+    }
+    file.write_bytes(file.read_bytes() + lines[name].encode())
+
+    assert "is no id of a record" in export("--continue", name=name, status=1)[1]
+
+
+def test_a_part_in_another_time_zone_is_of_another_export(
+    export, interrupted, monkeypatch
+):
+    """A query that means other times is another one, however it is written."""
+    monkeypatch.setattr(
+        "collector.cli.reading.local_zone", lambda: ZoneInfo("Asia/Tokyo")
+    )
+    interrupted(1)
+    export("since:2023-11-14", status=1)
+    interrupted.go_on()
+    monkeypatch.setattr(
+        "collector.cli.reading.local_zone", lambda: ZoneInfo("Asia/Tokyo")
+    )
+
+    assert "another export" in export("since:2023-11-14", "--utc", status=1)[1]
+    assert "goes on behind" in export("since:2023-11-14")[1]
+
+
+def test_where_nothing_can_be_made_nothing_is_promised(export, monkeypatch):
+    """An export that could not begin is not said to go on."""
+
+    def refused(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(part_file.os, "open", refused)
+    _, said = export(status=1)
+
+    assert "cannot be written: Permission denied" in said
+    assert "kept" not in said
+
+
+@pytest.mark.parametrize("query", [[], ["message"], ["level:error"]], ids=str)
+@pytest.mark.parametrize("limit", [1, 7, 45])
+@pytest.mark.parametrize("step", [7, 2000])
+def test_a_limit(run, database, export, monkeypatch, query, limit, step):
+    """With --limit the first so many are exported."""
+    monkeypatch.setattr(exported, "STEP_ROWS", step)
+    file, said = export(*query, "-n", limit)
+
+    assert objects(file.read_bytes()) == shown(run, database, *query)[:limit]
+    assert f"{limit} records" in said
+    result = run("export", "--db", database, "--limit", limit, *query)
+    assert result.stdout_bytes == file.read_bytes()
+
+
+def test_an_interrupted_export_with_a_limit_is_begun_anew(export, interrupted):
+    """No more than the limit is in the file, whatever was there of it."""
+    whole = export("-n", "130", name="whole.jsonl")[0].read_bytes()
+    interrupted(3)
+    export("-n", "130", status=1)
+    interrupted.go_on()
+    file, said = export("-n", "130")
+
+    assert file.read_bytes() == whole
+    assert "130 records" in said
