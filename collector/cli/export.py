@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from collector.cli.progress_bar import progress_bar
 from collector.cli.reading import QueryCommand, Reading, reading_options
 from collector.moving.exporting import (
     FORMATS,
-    Progress,
     Request,
     Writer,
     check_target,
@@ -87,7 +85,9 @@ def command(
         writer = writer_of(chosen)
         if target == STDOUT:
             stream = sys.stdout.buffer
-            with progress_bar(not sys.stdout.isatty()) as progress:
+            # On a terminal the records themselves show how far it is.
+            is_wanted = not sys.stdout.isatty()
+            with progress_bar("exporting", is_wanted=is_wanted) as progress:
                 export_to_stream(reader, request, writer, stream, progress)
             return
         if goes_on and os.path.lexists(target):
@@ -98,7 +98,7 @@ def command(
             query = ""
         if begun:
             click.echo(f"{target}: goes on behind id {begun}{query}", err=True)
-        with progress_bar(True) as progress:
+        with progress_bar("exporting") as progress:
             written = export_to_file(reader, request, writer, target, progress)
     click.echo(f"{target}: {written:,} records", err=True)
 
@@ -115,18 +115,3 @@ def writer_of(output_format: str) -> Writer:
 
             return CsvWriter()
     return LineWriter()
-
-
-@contextmanager
-def progress_bar(is_wanted: bool) -> Iterator[Progress]:
-    """Give what tells on stderr how far an export is."""
-    if not is_wanted or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    with click.progressbar(length=1, label="exporting", file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = max(total, 1)
-            bar.update(done - bar.pos)
-
-        yield progress

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from collector.cli.progress_bar import progress_bar
 from collector.cli.reading import database_option, database_path
 from collector.cli.rendering.printable import one_line
 from collector.errors import CollectorError, ReadError
-from collector.moving.importing import STDIN, Progress, Summary, import_from
+from collector.moving.importing import STDIN, Summary, import_from
 from collector.store.import_target import open_target
 
 # What is imported is to be as durable as what is collected.
@@ -85,18 +83,3 @@ def told(summary: Summary) -> str:
     if summary.is_grafted:
         parts.append("its first page is lost, and was replaced in a copy")
     return ", ".join(parts)
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
-    """Give what tells on stderr how far an import is."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.length = max(total, done, 1)
-            bar.update(done - bar.pos)
-
-        yield progress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
@@ -11,6 +10,7 @@ from typing import TypeVar
 
 import click
 
+from collector.cli.progress_bar import progress_bar
 from collector.cli.reading import (
     Seconds,
     database_option,
@@ -76,15 +76,10 @@ def command(
         expected = forecasts(fetching(connection), policy, time.time())
         run = PruneRun(policy, connection, removed_before=None)
         before = run.space()
-        with click.progressbar(
-            length=sum(each.records for each in expected),
-            label="removing",
-            file=sys.stderr,
-        ) as progress:
-            shown = 0
+        total = sum(each.records for each in expected)
+        with progress_bar("removing") as progress:
             while run.step():
-                progress.update(run.removed.total() - shown)
-                shown = run.removed.total()
+                progress(run.removed.total(), total)
                 time.sleep(PAUSE_SECONDS)
         after = run.space()
     click.echo(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 import click
 
+from collector.cli.progress_bar import progress_bar
 from collector.cli.reading import database_option, database_path
 from collector.errors import ReadError
 from collector.store.beside import PAUSE_SECONDS, open_beside
@@ -40,13 +40,11 @@ def command(database: Path | None) -> None:
         if not create_index(connection, anew=True):
             raise ReadError("this SQLite can't have an index: it lacks FTS5's trigrams")
         left = remaining(connection)
-        with click.progressbar(
-            length=left, label="indexing", file=sys.stderr
-        ) as progress:
+        total = left
+        with progress_bar("indexing") as progress:
             while left:
-                now = index_some(connection, STEP_RECORDS)
-                progress.update(max(0, left - now))
-                left = now
+                left = index_some(connection, STEP_RECORDS)
+                progress(total - left, total)
                 time.sleep(PAUSE_SECONDS)
         # What the old one took.
         while erase_some(connection):
