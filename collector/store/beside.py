@@ -20,20 +20,26 @@ PAUSE_SECONDS: Final = 0.025
 BUSY_SECONDS: Final = 10.0
 
 
-@contextmanager
-def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database of ours, in today's schema, in autocommit mode.
+def connect_beside(path: Path) -> sqlite3.Connection:
+    """Connect to a database of ours, in today's schema, in autocommit mode.
 
-    Use short transactions, and pause after each. What SQLite reports, also in the
-    body, is raised as ReadError.
+    Use short transactions, and pause after each. Raises ReadError or StoreError
+    where it is none, and what SQLite reports.
     """
     # For what it checks.
     connect(path).close()
     refuse_links(path)
+    return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+@contextmanager
+def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database as `connect_beside` does.
+
+    What SQLite reports, also in the body, is raised as ReadError.
+    """
     try:
-        with closing(
-            sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        ) as connection:
+        with closing(connect_beside(path)) as connection:
             connection.execute(KEEP_FREED_PAGES)
             yield connection
     except FAULTS as error:

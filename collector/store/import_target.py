@@ -18,26 +18,22 @@ from typing import Final
 from collector.errors import StoreError
 from collector.record import Record
 from collector.store.backlog import Batch
+from collector.store.beside import PAUSE_SECONDS, connect_beside
 from collector.store.claim import Claim
 from collector.store.database import CHECKPOINT_PAGES, open_database, refuse_links
 from collector.store.disk import file_bytes
 from collector.store.doubles import Doubles
 from collector.store.inserter import Inserter
-from collector.store.reader import FAULTS, connect, explained
+from collector.store.reader import FAULTS, explained
 from collector.store.rejects import Reject
 
-# A transaction, and the pause behind it. The daemon tries for 50 ms to get the
-# lock, at least every 25 ms: it must find it free.
+# A transaction, with a pause behind it.
 STEP_SECONDS: Final = 0.02
-PAUSE_SECONDS: Final = 0.025
 
 # Records of a transaction, as many as there is time for, and their characters.
 LEAST_RECORDS: Final = 100
 MOST_RECORDS: Final = 2000
 STEP_CHARS: Final = 4_000_000
-
-# How long to wait for the daemon's own transactions.
-BUSY_SECONDS: Final = 10.0
 
 # Rejects of an import that are kept; the others are counted. And those of all
 # imports that are.
@@ -161,13 +157,8 @@ def open_target(path: Path, *, synchronous: str) -> Iterator[ImportTarget]:
     is_new = not file_bytes(path)
     if is_new:
         make(path, synchronous)
-    # For what it checks: that it is a database of ours, in today's schema.
-    connect(path).close()
-    refuse_links(path)
     try:
-        with closing(
-            sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        ) as connection:
+        with closing(connect_beside(path)) as connection:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             yield ImportTarget(
