@@ -13,6 +13,7 @@ from collector.moving.exported_file import last_record
 from collector.moving.part_file import (
     Note,
     discard,
+    explaining,
     in_the_way,
     note_of,
     open_part,
@@ -173,7 +174,8 @@ def check_target(target: Path, request: Request, *, overwrite: bool) -> int:
             "adds what is new since"
         )
     fresh = request.note()
-    note = read_note(target)
+    with explaining(target):
+        note = read_note(target)
     if note is None:
         return 0
     if (note.database, note.asked, note.format) == (
@@ -188,7 +190,8 @@ def check_target(target: Path, request: Request, *, overwrite: bool) -> int:
             "it is a part of another export (another query, database or format), "
             "which --overwrite does away with",
         )
-    discard(target)
+    with explaining(target):
+        discard(target)
     return 0
 
 
@@ -204,8 +207,9 @@ def reopen(reader: Reader, request: Request, target: Path) -> int:
             f"{target}: a parquet file can't be added to; export what is new into "
             "another one, with --after"
         )
-    if read_note(target) is not None:
-        raise in_the_way(part_of(target), "it is an export that has not ended")
+    with explaining(target):
+        if read_note(target) is not None:
+            raise in_the_way(part_of(target), "it is an export that has not ended")
     last_id, created = last_record(target, request.format)
     found = reader.rows("SELECT created FROM records WHERE id = ?", (last_id,))
     newest = reader.value("SELECT coalesce(max(id), 0) FROM records")
@@ -216,6 +220,7 @@ def reopen(reader: Reader, request: Request, target: Path) -> int:
         )
     note = request.note()
     note.last_id, note.size_bytes = last_id, target.stat().st_size
-    write_note(note_of(target), note)
-    target.rename(part_of(target))
+    with explaining(target):
+        write_note(note_of(target), note)
+        target.rename(part_of(target))
     return last_id

@@ -139,11 +139,9 @@ def open_part(target: Path, note: Note) -> Iterator[PartFile]:
     Whatever happens, what was written is noted in the end, so that it can be
     gone on from there. Raises TransferError where a file can't be written.
     """
-    try:
+    with explaining(target):
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         file = os.open(part_of(target), flags, FILE_MODE)
-    except OSError as error:
-        raise TransferError(f"{target}: cannot be written: {error.strerror}") from None
     try:
         lock(target, file)
         write_note(note_of(target), note)
@@ -189,6 +187,15 @@ def discard(target: Path) -> None:
         finally:
             os.close(file)
     note_of(target).unlink(missing_ok=True)
+
+
+@contextmanager
+def explaining(target: Path) -> Iterator[None]:
+    """Raise what the system says of a file and its part as TransferError."""
+    try:
+        yield
+    except OSError as error:
+        raise TransferError(f"{target}: cannot be written: {error.strerror}") from None
 
 
 def write_note(path: Path, note: Note) -> None:

@@ -558,3 +558,29 @@ def test_an_interrupted_export_with_a_limit_is_begun_anew(export, interrupted):
 
     assert file.read_bytes() == whole
     assert "130 records" in said
+
+
+def test_a_name_that_can_be_none_is_told(export):
+    """A name that is too long for its part file is no traceback."""
+    assert "too long" in export(name=f"{'x' * 248}.jsonl", status=1)[1]
+
+
+@pytest.mark.parametrize("flags", [["--continue"], ["--overwrite", "-n", "1"]], ids=str)
+def test_a_folder_that_is_closed_is_told(export, interrupted, monkeypatch, flags):
+    """Where nothing can be renamed or removed the file stays as it is."""
+    file, _ = export()
+    whole = file.read_bytes()
+    if "--overwrite" in flags:
+        interrupted(1)
+        export("--overwrite", status=1)
+        interrupted.go_on()
+
+    def refused(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("rename", "replace", "unlink"):
+        monkeypatch.setattr(part_file.Path, name, refused)
+    _, said = export(*flags, status=1)
+
+    assert "cannot be written: Permission denied" in said
+    assert file.read_bytes() == whole
