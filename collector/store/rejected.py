@@ -99,6 +99,14 @@ def newest_first(
             left -= len(page)
 
 
+def number_of(reader: Reader, selection: Selection) -> int:
+    """Return how many rejects are meant."""
+    condition, parameters = selection.condition()
+    return int(
+        reader.value(f"SELECT count(*) FROM rejects WHERE {condition}", parameters)
+    )
+
+
 def oldest_first(reader: Reader, selection: Selection) -> Iterator[list[Kept]]:
     """Yield the rejects that are meant, as many as one step takes at a time.
 
