@@ -10,7 +10,11 @@ from typing import Final
 
 import click
 
-from collector.cli.reading import Seconds, terminal_has_colors
+from collector.cli.reading import (
+    terminal_has_colors,
+    text_or_json_option,
+    timeout_option,
+)
 from collector.config import ENVIRONMENT_PREFIX
 
 # That this user may not read it is a finding like others.
@@ -41,11 +45,8 @@ ANY_PATH: Final = click.Path(path_type=Path, readable=False)
               help="A certificate of one's own, if it is asked for.")  # fmt: skip
 @click.option("--tls-key", metavar="FILE", default="",
               help="Its key, if that is another file.")  # fmt: skip
-@click.option("--timeout", type=Seconds(0, 3600, min_open=True), default=10.0,
-              show_default=True, metavar="SECONDS",
-              help="Wait so long for each answer, and for the record.")  # fmt: skip
-@click.option("--format", "-o", "output_format", type=click.Choice(("text", "json")),
-              default="text", show_default=True, help="How to show it.")  # fmt: skip
+@timeout_option(10.0, "Wait so long for each answer, and for the record.", most=3600)
+@text_or_json_option
 def command(
     *,
     config_file: Path | None,

@@ -111,12 +111,21 @@ database_option: Final = click.option(
 )  # fmt: skip
 
 
+text_or_json_option: Final = click.option(
+    "--format", "-o", "output_format", type=click.Choice(("text", "json")),
+    default="text", show_default=True, help="How to show it.",
+)  # fmt: skip
+
+
 def timeout_option(
-    default: float | None, about: str = "Give up after so long."
+    default: float | None,
+    about: str = "Give up after so long.",
+    *,
+    most: float | None = None,
 ) -> Callable[[Function], Function]:
     """Return the option --timeout; a default of None is never."""
     return click.option(
-        "--timeout", type=Seconds(0, min_open=True), default=default,
+        "--timeout", type=Seconds(0, most, min_open=True), default=default,
         show_default="never" if default is None else True, metavar="SECONDS",
         help=about,
     )  # fmt: skip

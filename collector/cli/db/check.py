@@ -12,6 +12,7 @@ from collector.cli.reading import (
     database_option,
     database_path,
     progress_line,
+    text_or_json_option,
     timeout_option,
 )
 from collector.cli.rendering.printable import one_line
@@ -25,8 +26,7 @@ from collector.store.reader import Deadline, open_reader
 @database_option
 @click.option("--full", is_flag=True,
               help="Also compare SQLite's own indexes with their tables.")  # fmt: skip
-@click.option("--format", "-o", "output_format", type=click.Choice(["text", "json"]),
-              default="text", show_default=True, help="How to show it.")  # fmt: skip
+@text_or_json_option
 @timeout_option(None)
 def command(
     *, database: Path | None, full: bool, output_format: str, timeout: float | None

@@ -14,6 +14,7 @@ from collector.cli.reading import (
     database_option,
     database_path,
     local_zone,
+    text_or_json_option,
     timeout_option,
 )
 from collector.cli.rendering.printable import one_line
@@ -32,8 +33,7 @@ READ_WHOLE_BYTES: Final = 256 * 1024 * 1024
 @database_option
 @click.option("--exact", is_flag=True,
               help="Sizes to the byte, also if the file is large.")  # fmt: skip
-@click.option("--format", "-o", "output_format", type=click.Choice(["text", "json"]),
-              default="text", show_default=True, help="How to show it.")  # fmt: skip
+@text_or_json_option
 @click.option("--utc", is_flag=True, help="Times in UTC, not in local time.")
 @timeout_option(60.0)
 def command(
