@@ -10,7 +10,11 @@ from typing import Final
 
 import click
 
-from collector.cli.reading import Seconds, terminal_has_colors
+from collector.cli.reading import (
+    terminal_has_colors,
+    text_or_json_option,
+    timeout_option,
+)
 from collector.config import ENVIRONMENT_PREFIX
 
 # That this user may not read it is a finding like others.
@@ -37,22 +41,19 @@ ANY_PATH: Final = click.Path(path_type=Path, readable=False)
     metavar="ADDRESS",
     help="Send there: HOST:PORT, [IPV6]:PORT, /PATH.  [default: as in the settings]",
 )
-@click.option(
-    "--certfile", metavar="FILE", default="", help="For TLS with clients' certificates."
-)
-@click.option("--keyfile", metavar="FILE", default="", help="Its key, if elsewhere.")
-@click.option("--timeout", type=Seconds(0, 3600, min_open=True), default=10.0,
-              show_default=True, metavar="SECONDS",
-              help="Wait so long for each answer, and for the record.")  # fmt: skip
-@click.option("--format", "-o", "output_format", type=click.Choice(("text", "json")),
-              default="text", show_default=True, help="How to show it.")  # fmt: skip
+@click.option("--tls-cert", metavar="FILE", default="",
+              help="A certificate of one's own, if it is asked for.")  # fmt: skip
+@click.option("--tls-key", metavar="FILE", default="",
+              help="Its key, if that is another file.")  # fmt: skip
+@timeout_option(10.0, "Wait so long for each answer, and for the record.", most=3600)
+@text_or_json_option
 def command(
     *,
     config_file: Path | None,
     database: Path | None,
     to: str | None,
-    certfile: str,
-    keyfile: str,
+    tls_cert: str,
+    tls_key: str,
     timeout: float,
     output_format: str,
 ) -> None:
@@ -84,8 +85,8 @@ def command(
         address = None if to is None else parse_address(to)
     except ValueError as error:
         raise click.UsageError(f"--to: {error}") from None
-    if keyfile and not certfile:
-        raise click.UsageError("--keyfile is of no use without --certfile")
+    if tls_key and not tls_cert:
+        raise click.UsageError("--tls-key is of no use without --tls-cert")
     findings = examine(
         Order(
             version=version_text(),
@@ -93,8 +94,8 @@ def command(
             environment=dict(os.environ),
             flags={} if database is None else {"db": str(database)},
             to=address,
-            client_cert=certfile,
-            client_key=keyfile,
+            client_cert=tls_cert,
+            client_key=tls_key,
             timeout_seconds=timeout,
             zone=time.strftime("%Z %z"),
             ask_status=status_by,

@@ -112,6 +112,26 @@ database_option: Final = click.option(
 )  # fmt: skip
 
 
+text_or_json_option: Final = click.option(
+    "--format", "-o", "output_format", type=click.Choice(("text", "json")),
+    default="text", show_default=True, help="How to show it.",
+)  # fmt: skip
+
+
+def timeout_option(
+    default: float | None,
+    about: str = "Give up after so long.",
+    *,
+    most: float | None = None,
+) -> Callable[[Function], Function]:
+    """Return the option --timeout; a default of None is never."""
+    return click.option(
+        "--timeout", type=Seconds(0, most, min_open=True), default=default,
+        show_default="never" if default is None else True, metavar="SECONDS",
+        help=about,
+    )  # fmt: skip
+
+
 def reading_options(
     *, fields: bool = True, shown: bool = True, timeout: float | None = 60.0
 ) -> Callable[[Function], Function]:
@@ -125,9 +145,7 @@ def reading_options(
 
     # The last one comes first in --help.
     options = [
-        click.option("--timeout", type=Seconds(0, min_open=True), default=timeout,
-                     show_default=timeout is not None, metavar="SECONDS",
-                     help="Give up a search after so long."),
+        timeout_option(timeout, "Give up a search after so long."),
         click.option("--utc", is_flag=True, help="Times in UTC, not in local time."),
         click.option("--grep", "-g", "texts", multiple=True, metavar="TEXT",
                      help="Only with this text, as it is, in message or traceback."),

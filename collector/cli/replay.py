@@ -24,7 +24,7 @@ from collector.cli.reading import (
     progress_line,
     reading_options,
 )
-from collector.cli.stock_attributes import stock_attributes
+from collector.cli.stock_attributes import seconds_of, sendable, stock_attributes
 from collector.errors import ConfigError, QueryTimeout, ReadError
 from collector.query.log_row import LogRow
 from collector.store.reader import Deadline, Reader, open_reader
@@ -234,7 +234,7 @@ def _timed(reader: Reader, rows: Iterator[LogRow]) -> Iterator[tuple[LogRow, flo
         started = started_times(reader, [row.id for row in batch])
         for row in batch:
             # It may have been deleted meanwhile.
-            yield row, started.get(row.id, 0.0)
+            yield sendable(row), seconds_of(started.get(row.id))
         reader.deadline.restart()
 
 

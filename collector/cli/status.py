@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from collector.addresses import Address, UnixAddress
+from collector.cli.reading import Seconds, text_or_json_option, timeout_option
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.status_text import status_text
 from collector.cli.settings_options import settings_file
@@ -56,21 +57,13 @@ class NoAnswer(CollectorError):
 @click.option("--token-file", metavar="FILE", help="A file with the token.")
 @click.option(
     "--interval",
-    type=click.FloatRange(0, 3600),
+    type=Seconds(0, 3600),
     default=0.0,
     metavar="SECONDS",
     help="Ask twice, so long apart, and show rates.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, 3600, min_open=True),
-    default=5.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait so long for an answer.",
-)
-@click.option("--format", "-o", "output_format", type=click.Choice(("text", "json")),
-              default="text", show_default=True, help="How to show it.")  # fmt: skip
+@timeout_option(5.0, "Wait so long for an answer.", most=3600)
+@text_or_json_option
 def command(
     *,
     config_file: Path | None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Final
 
 import msgspec
 
 from collector.query.log_row import LogRow
 from collector.record import OWN_ATTRIBUTES
+from collector.store.reader import decoded
 
 # An extra attribute of such a name would take the place of one of LogRecord's own,
 # or of its method, at whoever receives it.
@@ -17,12 +19,30 @@ _TAKEN: Final = OWN_ATTRIBUTES | {
 }
 
 
+def sendable(row: LogRow) -> LogRow:
+    """Return a record with texts for bytes, and a time that is one, perhaps 0.0.
+
+    Tables that are not STRICT may hold anything.
+    """
+    if bytes in map(type, row):
+        row = LogRow._make(
+            decoded(value) if isinstance(value, bytes) else value for value in row
+        )
+    created = seconds_of(row.created)
+    return row if created == row.created else row._replace(created=created)
+
+
+def seconds_of(value: object) -> float:
+    """Return epoch seconds as they are, 0.0 for what are none."""
+    return value if isinstance(value, float) and math.isfinite(value) else 0.0
+
+
 def stock_attributes(row: LogRow, started: float) -> dict[str, object]:
     """Return the attributes, in the order in which a LogRecord has them.
 
-    The message is final: there are no args. `started` is when the process
-    began to log, in epoch seconds; if that is 0, not known, there is no
-    `relativeCreated`. The host's name goes along, so that it is kept. Extra
+    `row` is sendable. The message is final: there are no args. `started` is when
+    the process began to log, in epoch seconds; if that is 0, not known, there is
+    no `relativeCreated`. The host's name goes along, so that it is kept. Extra
     attributes with a name that LogRecord has get an underscore in front.
     """
     created = row.created

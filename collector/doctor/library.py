@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from collector.doctor.finding import Finding, ok, warning
 
 Version = tuple[int, int, int]
 
 STEP = "SQLite"
+
+# What writes to a database beside the collector.
+WRITING_COMMANDS: Final = (
+    "import",
+    "db prune",
+    "db reindex",
+    "db vacuum",
+    "rejects retry",
+    "rejects clear",
+)
 
 
 def has_reset_bug(version: Version) -> bool:
@@ -35,8 +47,8 @@ def judge_library(version: Version, *, has_trigrams: bool) -> Finding:
         )
         advice.append(
             "the collector alone is one connection, and readers don't count; write "
-            "with nothing else while it runs, and stop it for reindex and prune of "
-            "`logcollector db`"
+            "with nothing else while it runs, and stop it for the commands "
+            f"{', '.join(WRITING_COMMANDS)}"
         )
         advice.append(
             "SQLite 3.51.3 or newer (or 3.50.7, 3.44.6) has it repaired; a "

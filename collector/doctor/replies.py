@@ -81,8 +81,8 @@ def judge_conversation(step: str, target: Target, talk: Conversation) -> Finding
             return failed(
                 step,
                 f"does not take this client's certificate: {talk.error}",
-                "give one that tls_client_ca has signed: --certfile FILE "
-                "--keyfile FILE",
+                "give one that tls_client_ca has signed: --tls-cert FILE "
+                "--tls-key FILE",
             )
         case "answered":
             return failed(

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from collector.query.conditions import Function
 from collector.query.log_row import LogRow
 from collector.query.tree import Has, Node, Text, either, every
-from collector.store.reader import Deadline, Reader
+from collector.store.reader import Deadline, Reader, decoded
 from collector.store.search import (
     Progress,
     Search,
@@ -140,15 +140,17 @@ def timeline_of(reader: Reader, node: Node, length: int = HISTORY_LENGTH) -> Tim
 
 def example_text(row: LogRow) -> str:
     """Return the text that a record's traceback stands in."""
-    if row.exc_text is not None and exception_in(row.exc_text) is not None:
-        return row.exc_text
-    return row.message
+    text = _text(row.exc_text)
+    return text if exception_in(text) is not None else _text(row.message)
 
 
 def _traceback_of(row: LogRow) -> Traceback | None:
-    return (None if row.exc_text is None else exception_in(row.exc_text)) or (
-        traceback_in(row.message)
-    )
+    return exception_in(_text(row.exc_text)) or traceback_in(_text(row.message))
+
+
+def _text(value: object) -> str:
+    # Tables that are not STRICT may hold bytes.
+    return decoded(value) if isinstance(value, bytes) else str(value or "")
 
 
 class _Counted(NamedTuple):
@@ -240,7 +242,7 @@ class _Known:
             return self._known[key]
         # SQLite's own checks are many rows apart.
         self._deadline.check()
-        told = tell(raw.decode("utf-8", "replace"))
+        told = tell(decoded(raw))
         if len(raw) <= MAX_KNOWN_TEXT_BYTES:
             self._bytes += len(raw)
             if self._bytes > MAX_KNOWN_BYTES:
@@ -264,14 +266,16 @@ def _counts(
     search = Search(reader, every(node, MAY_BE_ERRORS), progress=progress)
 
     def statement(_: Slice, matched: str) -> str:
-        # Texts as bytes, as they need not be UTF-8.
+        # Texts as bytes, as they need not be UTF-8; others as what they should be,
+        # as tables that are not STRICT may hold anything.
+        created = "CAST(r.created AS REAL)"
         return (
-            "SELECT g.error, g.piece, o.hostname, sum(g.number), "
+            "SELECT g.error, g.piece, CAST(o.hostname AS TEXT), sum(g.number), "
             "min(g.first), max(g.last), min(g.first_id), max(g.last_id) FROM ("
             "SELECT coalesce(error_of_exception(CAST(r.exc_text AS BLOB)), "
             "error_of_message(CAST(r.message AS BLOB))) AS error, "
-            f"{timeline.sql('r.created')} AS piece, r.origin_id AS origin_id, "
-            "count(*) AS number, min(r.created) AS first, max(r.created) AS last, "
+            f"{timeline.sql(created)} AS piece, r.origin_id AS origin_id, "
+            f"count(*) AS number, min({created}) AS first, max({created}) AS last, "
             f"min(r.id) AS first_id, max(r.id) AS last_id {matched} GROUP BY 1, 2, 3"
             ") AS g JOIN origins AS o ON o.id = g.origin_id "
             "GROUP BY 1, 2, 3 ORDER BY 8 DESC"

@@ -69,7 +69,12 @@ class Selection:
         return " AND ".join(tests), parameters
 
 
-_COLUMNS: Final = "id, received, peer, reason, detail, payload_bytes, length(payload)"
+# Tables that are not STRICT may hold anything.
+_COLUMNS: Final = (
+    "id, CAST(received AS REAL), CAST(peer AS TEXT), CAST(reason AS TEXT), "
+    "CAST(detail AS TEXT), CAST(payload_bytes AS INTEGER), "
+    "length(CAST(payload AS BLOB))"
+)
 
 
 def newest_first(
@@ -94,6 +99,14 @@ def newest_first(
             left -= len(page)
 
 
+def number_of(reader: Reader, selection: Selection) -> int:
+    """Return how many rejects are meant."""
+    condition, parameters = selection.condition()
+    return int(
+        reader.value(f"SELECT count(*) FROM rejects WHERE {condition}", parameters)
+    )
+
+
 def oldest_first(reader: Reader, selection: Selection) -> Iterator[list[Kept]]:
     """Yield the rejects that are meant, as many as one step takes at a time.
 
@@ -113,8 +126,10 @@ def oldest_first(reader: Reader, selection: Selection) -> Iterator[list[Kept]]:
 
 def payload_of(reader: Reader, reject_id: int) -> bytes | None:
     """Return what is kept of a payload; None if the reject is not there any more."""
-    rows = reader.rows("SELECT payload FROM rejects WHERE id = ?", (reject_id,))
-    return bytes(rows[0][0]) if rows else None
+    rows = reader.rows(
+        "SELECT CAST(payload AS BLOB) FROM rejects WHERE id = ?", (reject_id,)
+    )
+    return rows[0][0] if rows else None
 
 
 def store_again(

@@ -77,6 +77,16 @@ def test_info_as_json(run, database):
     assert told["index_lag"] == 0
 
 
+def test_info_of_imported_records(run, fill):
+    """Where the newest id was received before the oldest, each is told as that."""
+    path = fill({"received": 1.7e9 + 60}, {"received": 1.7e9 + 90}, {"received": 1.7e9})
+    result = run("db", "info", "--db", path, "--utc")
+
+    assert (
+        "  received          2023-11-14 22:14:20Z (id 1), 2023-11-14 22:13:20Z (id 3)\n"
+    ) in result.stdout
+
+
 def test_info_without_records(run, fill):
     """An empty database has no times."""
     result = run("db", "info", "--db", fill())

@@ -52,6 +52,14 @@ def test_a_dry_run_says_what_would_go(run, database):
     assert len(messages(database)) == 100
 
 
+def test_times_in_utc(run, database, monkeypatch):
+    """With --utc a dry run tells times in UTC."""
+    arguments = ("db", "prune", "--db", database, "--dry-run", "--max-age", "48h")
+
+    assert run(*arguments, "--utc").stdout.rstrip().endswith("Z")
+    assert not run(*arguments).stdout.rstrip().endswith("Z")
+
+
 def test_what_the_dry_run_said_goes(run, database):
     """Then it is gone, and stderr says how much."""
     result = run(
@@ -117,7 +125,8 @@ def test_a_size_is_estimated(run, tmp_path, make_record):
         (("--max-size", "much"), "a size such as"),
         (("--level", "debug"), "expected LEVEL=AGE"),
         (("--level", "chatter=2d"), "debug, info, warning, error, critical"),
-        (("--level", "debug=2"), "a length of time such as"),
+        (("--level", "debug=2"), "--level debug=2: expected a length of time such as"),
+        (("--level", "info=1s"), "--level info=1s: must be an hour at least"),
     ],
 )
 def test_mistakes(run, database, flags, reason):

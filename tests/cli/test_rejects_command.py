@@ -54,7 +54,8 @@ def rejects(fill):
 
 
 def ids(text):
-    return [int(line.split()[0]) for line in text.splitlines()[1:]]
+    lines = text.splitlines()[1:]
+    return [int(line.split()[0]) for line in lines if not line.startswith("...")]
 
 
 def test_list(run, rejects):
@@ -91,6 +92,17 @@ def test_what_is_listed(run, rejects, monkeypatch, arguments, expected):
         assert ids(run("rejects", "list", "--db", path, *arguments).stdout) == expected
 
 
+def test_what_is_not_listed(run, rejects):
+    """How many more there are is told, where people read it."""
+    path = rejects(*[b"x"] * 5)
+    few = run("rejects", "list", "-n", "2", "--db", path, "--reason", "too_deep")
+    as_lines = run("rejects", "list", "-n", "2", "--db", path, "-o", "jsonl")
+
+    assert few.stdout.splitlines()[-1] == "... and 1 more (--limit 0: all)"
+    assert "more" not in run("rejects", "list", "-n", "5", "--db", path).stdout
+    assert len(as_lines.stdout.splitlines()) == 2
+
+
 def test_formats(run, rejects):
     """JSON, JSON lines, CSV and a table hold the same."""
     path = rejects(b"abc", detail="a\nb\x1b[31m" + "long " * 100)
@@ -115,6 +127,29 @@ def test_without_rejects(run, fill):
     for name in (["list"], ["export"], ["retry", "--all"], ["clear", "--all"]):
         result = run("rejects", *name, "--db", path)
         assert (result.exit_code, result.stdout) == (0, ""), name
+
+
+@pytest.mark.parametrize("name", ["retry", "export", "clear"])
+def test_ids_that_are_not_there(run, rejects, name):
+    """Where no reject is meant, that is told, and nothing is done."""
+    path = rejects(b"x")
+    result = run("rejects", name, "77", "--db", path)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"{path}: there are no such rejects\n"
+
+
+@pytest.mark.parametrize("name", ["list", "show 1", "export", "retry 1", "clear -y 1"])
+def test_too_little_time(run, rejects, name):
+    """Reading takes no longer than --timeout says; nothing is changed."""
+    path = rejects(b'{"msg": "fine"}')
+    arguments = ("rejects", *name.split(), "--db", path, "--timeout")
+    late = run(*arguments, "0.0000001")
+
+    assert late.exit_code == 1
+    assert "--timeout" in late.stderr
+    assert rows(path, "SELECT count(*) FROM rejects") == [(1,)]
+    assert run(*arguments, "60").exit_code == 0
 
 
 def test_show(run, rejects):

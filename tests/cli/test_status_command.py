@@ -156,6 +156,15 @@ def test_quantiles(counts, part, text):
     assert quantile(Distribution((0.01, 2.0), counts, 1.0), part) == text
 
 
+@pytest.mark.parametrize("flag", ["--interval", "--timeout"])
+def test_no_length_of_time(flag):
+    """What is no length of time is a mistake in the flags; status 2."""
+    result = run("--url", "127.0.0.1:1", flag, "nan")
+
+    assert result.exit_code == 2
+    assert "valid number" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("address", "url"),
     [

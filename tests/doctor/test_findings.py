@@ -1,12 +1,17 @@
 """What is made of what was observed, one finding at a time."""
 
+import re
 import stat
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from collector.addresses import TcpAddress, UnixAddress
+from collector.cli import main
+from collector.cli.db import group as db
+from collector.cli.rejects import group as rejects
 from collector.config import load_settings
 from collector.doctor.arrival import judge_delivery
 from collector.doctor.clock import ClockReading, is_synchronised, judge_clock
@@ -20,7 +25,7 @@ from collector.doctor.descriptors import judge_descriptors, room_for_peers
 from collector.doctor.file_system import Room, judge_mount, judge_room
 from collector.doctor.finding import failed, found, ok, skipped, warning, worst
 from collector.doctor.health import judge_no_status, judge_status
-from collector.doctor.library import has_reset_bug, judge_library
+from collector.doctor.library import WRITING_COMMANDS, has_reset_bug, judge_library
 from collector.doctor.listening import Owners, judge_listener
 from collector.doctor.mounts import Mount
 from collector.doctor.processes import Process, this_user
@@ -61,6 +66,36 @@ def test_versions_with_the_reset_bug(version, has_it):
     assert judge_library(version, has_trigrams=True).state == (
         "warning" if has_it else "ok"
     )
+
+
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+
+
+@pytest.mark.parametrize("command", WRITING_COMMANDS)
+def test_what_the_reset_bug_is_dangerous_for(command):
+    """Each command that writes is named, by the doctor and in its document."""
+    finding = judge_library((3, 45, 0), has_trigrams=True)
+    document = (DOCS / "operating.md").read_text(encoding="utf-8")
+
+    assert command in " ".join(finding.advice)
+    assert f"`{command}`" in document.partition("### SQLite before")[2]
+
+
+def test_all_commands_that_write_are_known():
+    """Those whose code opens a database to write to it, and no others."""
+    commands = {
+        **{name: module for name, (module, _) in main.COMMANDS.items()},
+        **{f"db {name}": module for name, (module, _) in db.COMMANDS.items()},
+        **{f"rejects {name}": module for name, (module, _) in rejects.COMMANDS.items()},
+    }
+    writing = re.compile(
+        r"collector\.(?:store\.(?:beside|vacuum)|moving\.importing) import"
+    )
+    assert set(WRITING_COMMANDS) == {
+        name
+        for name, module in commands.items()
+        if writing.search(Path(import_module(module).__file__).read_text())
+    }
 
 
 def test_a_library_without_an_index():

@@ -382,7 +382,7 @@ def test_certificates_of_clients(
     without = examine(*of(daemon), **settings)
     told = examine(
         *of(daemon),
-        *("--certfile", mine[0], "--keyfile", mine[1]),
+        *("--tls-cert", mine[0], "--tls-key", mine[1]),
         **settings,
     )
     step = f"listener 127.0.0.1:{daemon.port}"
@@ -485,7 +485,7 @@ def test_no_such_folder(examine: Examine, tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--to", "host:port"], "no port"),
-        (["--keyfile", "x"], "--certfile"),
+        (["--tls-key", "x"], "--tls-cert"),
         (["--timeout", "nan"], "valid number"),
     ],
 )

@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from collector.cli.reading import (
-    Seconds,
     database_option,
     database_path,
     progress_line,
+    text_or_json_option,
+    timeout_option,
 )
 from collector.cli.rendering.printable import one_line
 from collector.cli.stats import written
@@ -25,10 +26,8 @@ from collector.store.reader import Deadline, open_reader
 @database_option
 @click.option("--full", is_flag=True,
               help="Also compare SQLite's own indexes with their tables.")  # fmt: skip
-@click.option("--format", "-o", "output_format", type=click.Choice(["text", "json"]),
-              default="text", show_default=True, help="How to show it.")  # fmt: skip
-@click.option("--timeout", type=Seconds(0, min_open=True), metavar="SECONDS",
-              help="Give up after so long.  [default: never]")  # fmt: skip
+@text_or_json_option
+@timeout_option(None)
 def command(
     *, database: Path | None, full: bool, output_format: str, timeout: float | None
 ) -> None:

@@ -10,7 +10,13 @@ from typing import Final
 import click
 import msgspec
 
-from collector.cli.reading import Seconds, database_option, database_path, local_zone
+from collector.cli.reading import (
+    database_option,
+    database_path,
+    local_zone,
+    text_or_json_option,
+    timeout_option,
+)
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.status_text import size
 from collector.cli.rendering.times import TimeTexts
@@ -27,12 +33,9 @@ READ_WHOLE_BYTES: Final = 256 * 1024 * 1024
 @database_option
 @click.option("--exact", is_flag=True,
               help="Sizes to the byte, also if the file is large.")  # fmt: skip
-@click.option("--format", "-o", "output_format", type=click.Choice(["text", "json"]),
-              default="text", show_default=True, help="How to show it.")  # fmt: skip
+@text_or_json_option
 @click.option("--utc", is_flag=True, help="Times in UTC, not in local time.")
-@click.option("--timeout", type=Seconds(0, min_open=True), default=60.0,
-              show_default=True, metavar="SECONDS",
-              help="Give up after so long.")  # fmt: skip
+@timeout_option(60.0)
 def command(
     *,
     database: Path | None,
@@ -73,7 +76,7 @@ def _lines(one: Inventory, times: TimeTexts) -> Iterator[str]:
         ("free within", size(one.free_bytes)),
         ("records", f"{one.records:,}{_ids(one)}"),
         ("created", _span(one.created, times.minutes)),
-        ("received", _span(one.received, times.seconds)),
+        ("received", _received(one, times)),
         ("call sites", f"{one.call_sites:,}"),
         ("origins", f"{one.origins:,}"),
         ("rollups", f"{one.rollups:,}"),
@@ -86,6 +89,17 @@ def _lines(one: Inventory, times: TimeTexts) -> Iterator[str]:
     yield f"  tables, with their indexes{about}:"
     for table in one.tables:
         yield f"    {table.name:<16}{size(table.bytes)}"
+
+
+def _received(one: Inventory, times: TimeTexts) -> str:
+    first, last = one.received
+    if first is None or last is None or first <= last:
+        return _span(one.received, times.seconds)
+    # Imported records have newer ids.
+    return (
+        f"{times.seconds(first)} (id {one.first_id}), "
+        f"{times.seconds(last)} (id {one.last_id})"
+    )
 
 
 def _ids(one: Inventory) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,11 +12,11 @@ import click
 
 from collector.cli.progress_bar import progress_bar
 from collector.cli.reading import (
-    Seconds,
     database_option,
     database_path,
     local_zone,
     read_settings,
+    timeout_option,
 )
 from collector.cli.rendering.status_text import size
 from collector.cli.rendering.times import TimeTexts
@@ -40,9 +40,8 @@ Result = TypeVar("Result")
               help="Another age for a level (debug=2d); again for others.")  # fmt: skip
 @click.option("--max-size", metavar="SIZE",
               help="Remove the oldest beyond this size: 20GB ...")  # fmt: skip
-@click.option("--timeout", type=Seconds(0, min_open=True), default=60.0,
-              show_default=True, metavar="SECONDS",
-              help="Give up a dry run after so long.")  # fmt: skip
+@click.option("--utc", is_flag=True, help="Times in UTC, not in local time.")
+@timeout_option(60.0, "Give up a dry run after so long.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def command(
     *,
@@ -50,6 +49,7 @@ def command(
     max_age: str | None,
     level_ages: tuple[str, ...],
     max_size: str | None,
+    utc: bool,
     timeout: float,
     dry_run: bool,
 ) -> None:
@@ -70,7 +70,7 @@ def command(
     if dry_run:
         with open_reader(path, Deadline(timeout)) as reader:
             found = list(forecasts(reader.rows, policy, time.time()))
-        click.echo(told(found, local_zone()), nl=False)
+        click.echo(told(found, UTC if utc else local_zone()), nl=False)
         return
     with open_beside(path) as connection:
         expected = forecasts(fetching(connection), policy, time.time())
@@ -115,7 +115,7 @@ def _level_age(text: str) -> tuple[str, float]:
             f"--level {text}: expected LEVEL=AGE, with one of "
             f"{', '.join(LEVEL_CLASSES)}"
         )
-    seconds = _parsed("--level", age, parse_age)
+    seconds = _parsed("--level", text, lambda _: parse_age(age))
     assert seconds is not None
     return level.lower(), seconds
 

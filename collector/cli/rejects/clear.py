@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from collector.cli.reading import database_option, database_path
-from collector.cli.rejects.selecting import selection_options
+from collector.cli.reading import database_option, database_path, timeout_option
+from collector.cli.rejects.selecting import selection_options, tell_of_none
 from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import STEP_REJECTS, Selection, delete, oldest_first
@@ -18,12 +18,14 @@ from collector.store.rejected import STEP_REJECTS, Selection, delete, oldest_fir
 @click.command()
 @selection_options(must_choose=True)
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+@timeout_option(None, "Give up a search after so long.")
 @database_option
 def command(
     *,
     selection: Selection,
     zone: tzinfo,  # noqa: ARG001 - of the options
     yes: bool,
+    timeout: float | None,
     database: Path | None,
 ) -> None:
     """Delete rejects for good. The daemon may run meanwhile.
@@ -35,10 +37,10 @@ def command(
       logcollector rejects clear --all --yes
     """
     path = database_path(database)
-    with open_reader(path, Deadline(None)) as reader:
+    with open_reader(path, Deadline(timeout)) as reader:
         ids = [one.id for page in oldest_first(reader, selection) for one in page]
     if not ids:
-        click.echo(f"{path}: there are no such rejects", err=True)
+        tell_of_none(path)
         return
     if not yes:
         click.confirm(f"{path}: delete {len(ids):,} rejects?", abort=True, err=True)

@@ -6,31 +6,30 @@ import base64
 import sys
 from datetime import tzinfo
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
 
-from collector.cli.reading import database_option, database_path
-from collector.cli.rejects.selecting import selection_options
+from collector.cli.reading import database_option, database_path, timeout_option
+from collector.cli.rejects.selecting import selection_options, tell_of_none
 from collector.emit.visible import escaped
 from collector.errors import ReadError
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import Selection, oldest_first, payload_of
-
-TIMEOUT_SECONDS: Final = 600.0
 
 
 @click.command()
 @selection_options()
 @click.option("--to", "folder", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Each payload as a file ID.payload in this folder.")  # fmt: skip
+@timeout_option(600.0)
 @database_option
 def command(
     *,
     selection: Selection,
     zone: tzinfo,  # noqa: ARG001 - of the options
     folder: Path | None,
+    timeout: float,
     database: Path | None,
 ) -> None:
     """Write rejects with their payloads: a JSON object a line, or files.
@@ -46,7 +45,7 @@ def command(
     """
     path = database_path(database)
     exported = 0
-    with open_reader(path, Deadline(TIMEOUT_SECONDS)) as reader:
+    with open_reader(path, Deadline(timeout)) as reader:
         for page in oldest_first(reader, selection):
             for reject in page:
                 payload = payload_of(reader, reject.id)
@@ -59,7 +58,9 @@ def command(
                 told = reject._asdict()
                 told["payload"] = base64.b64encode(payload).decode()
                 sys.stdout.write(escaped(msgspec.json.encode(told).decode()) + "\n")
-    if folder is not None:
+    if not exported:
+        tell_of_none(path)
+    elif folder is not None:
         click.echo(f"{folder}: {exported:,} payloads", err=True)
 
 

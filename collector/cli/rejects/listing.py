@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from collector.cli.reading import database_option, database_path
+from collector.cli.reading import database_option, database_path, timeout_option
 from collector.cli.rejects.selecting import selection_options
 from collector.cli.rendering.columns import display_width, padded, shortened
 from collector.cli.rendering.formats import FORMATS
@@ -19,9 +19,8 @@ from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.times import TimeTexts
 from collector.cli.stats import written
 from collector.store.reader import Deadline, open_reader
-from collector.store.rejected import Kept, Selection, newest_first
+from collector.store.rejected import Kept, Selection, newest_first, number_of
 
-TIMEOUT_SECONDS: Final = 60.0
 HEADINGS: Final = ("id", "received", "peer", "bytes", "reason", "detail")
 
 
@@ -32,6 +31,7 @@ HEADINGS: Final = ("id", "received", "peer", "bytes", "reason", "detail")
 @click.option("--format", "-o", "output_format", type=click.Choice(FORMATS),
               default=FORMATS[0], show_default=True,
               help="How to show it.")  # fmt: skip
+@timeout_option(60.0)
 @database_option
 def command(
     *,
@@ -39,6 +39,7 @@ def command(
     zone: tzinfo,
     limit: int,
     output_format: str,
+    timeout: float,
     database: Path | None,
 ) -> None:
     """List rejects, the newest first: when, of whom, how long, and why.
@@ -50,8 +51,10 @@ def command(
       logcollector rejects list -n 0 -o jsonl
     """
     path = database_path(database)
-    with open_reader(path, Deadline(TIMEOUT_SECONDS)) as reader:
+    with open_reader(path, Deadline(timeout)) as reader:
         found = list(newest_first(reader, selection, limit or None))
+        # Only where the limit was reached there may be more.
+        more = number_of(reader, selection) - len(found) if len(found) == limit else 0
     if output_format in ("text", "table"):
         width = shutil.get_terminal_size((120, 24)).columns
         sys.stdout.write(
@@ -61,6 +64,8 @@ def command(
                 width if output_format == "table" else None,
             )
         )
+        if more > 0:
+            sys.stdout.write(f"... and {more:,} more (--limit 0: all)\n")
         if not found and sys.stderr.isatty():
             click.echo("no rejects", err=True)
         return

@@ -10,8 +10,13 @@ from pathlib import Path
 
 import click
 
-from collector.cli.reading import database_option, database_path, progress_line
-from collector.cli.rejects.selecting import selection_options
+from collector.cli.reading import (
+    database_option,
+    database_path,
+    progress_line,
+    timeout_option,
+)
+from collector.cli.rejects.selecting import selection_options, tell_of_none
 from collector.cli.rejects.today import Today
 from collector.cli.rendering.printable import one_line
 from collector.errors import DecodeError
@@ -30,11 +35,13 @@ from collector.store.rejected import (
 
 @click.command()
 @selection_options(must_choose=True)
+@timeout_option(None, "Give up a search after so long.")
 @database_option
 def command(
     *,
     selection: Selection,
     zone: tzinfo,  # noqa: ARG001 - of the options
+    timeout: float | None,
     database: Path | None,
 ) -> None:
     """Decode rejects again, and store those that are records now.
@@ -54,7 +61,7 @@ def command(
     today = Today()
     stored = remaining = 0
     with (
-        open_reader(path, Deadline(None)) as reader,
+        open_reader(path, Deadline(timeout)) as reader,
         open_beside(path) as connection,
         progress_line("decoding", "rejects") as progress,
     ):
@@ -67,6 +74,10 @@ def command(
             for reject_id, reason in reasons.items():
                 click.echo(f"{reject_id}: {one_line(reason)}")
             time.sleep(PAUSE_SECONDS)
+            reader.deadline.restart()
+    if not stored + remaining:
+        tell_of_none(path)
+        return
     click.echo(f"{path}: {stored:,} stored, {remaining:,} remain rejected", err=True)
     if remaining:
         sys.exit(1)

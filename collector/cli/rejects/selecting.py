@@ -6,6 +6,7 @@ import functools
 import time
 from collections.abc import Callable
 from datetime import UTC
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -18,6 +19,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 # SQLite has no greater ids.
 MAX_ID: Final = 2**63 - 1
+
+
+def tell_of_none(path: Path) -> None:
+    """Say that no reject is meant."""
+    click.echo(f"{path}: there are no such rejects", err=True)
 
 
 def selection_options(*, must_choose: bool = False) -> Callable[[Function], Function]:

@@ -9,7 +9,12 @@ from typing import Final
 
 import click
 
-from collector.cli.reading import database_option, database_path, local_zone
+from collector.cli.reading import (
+    database_option,
+    database_path,
+    local_zone,
+    timeout_option,
+)
 from collector.cli.rejects.selecting import MAX_ID
 from collector.cli.rejects.today import Today
 from collector.cli.rendering.printable import one_line
@@ -18,7 +23,6 @@ from collector.errors import DecodeError, ReadError
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import Kept, Selection, newest_first, payload_of
 
-TIMEOUT_SECONDS: Final = 60.0
 ROW_BYTES: Final = 16
 
 
@@ -27,9 +31,15 @@ ROW_BYTES: Final = 16
 @click.option("--bytes", "shown_bytes", type=click.IntRange(0), default=512,
               show_default=True, help="Most bytes to show; 0: all.")  # fmt: skip
 @click.option("--utc", is_flag=True, help="Times in UTC, not in local time.")
+@timeout_option(60.0)
 @database_option
 def command(
-    *, reject_id: int, shown_bytes: int, utc: bool, database: Path | None
+    *,
+    reject_id: int,
+    shown_bytes: int,
+    utc: bool,
+    timeout: float,
+    database: Path | None,
 ) -> None:
     """Show one reject: why, its bytes, and what it would be today.
 
@@ -39,7 +49,7 @@ def command(
       logcollector rejects show 12 --bytes 0
     """
     path = database_path(database)
-    with open_reader(path, Deadline(TIMEOUT_SECONDS)) as reader:
+    with open_reader(path, Deadline(timeout)) as reader:
         found = list(newest_first(reader, Selection(ids=(reject_id,))))
         payload = payload_of(reader, reject_id)
     if not found or payload is None:
