@@ -60,6 +60,14 @@ def command(files: tuple[Path, ...], database: Path | None) -> None:
             finally:
                 if summary.is_any or not end:
                     click.echo(f"{name}: {told(summary)}{end}", err=True)
+            if summary.rejected and not summary.imported + summary.there:
+                click.echo(
+                    f"logcollector: {name}: has nothing that can be imported: JSON "
+                    "lines are wanted, or a database (`export` writes such lines with "
+                    "-o jsonl)",
+                    err=True,
+                )
+                failed = True
     if failed:
         raise ReadError("not all files were imported")
 

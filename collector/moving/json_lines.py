@@ -34,6 +34,7 @@ PORTION_BYTES: Final = 4 * 1024 * 1024
 
 # Objects with this and without LogRecord's own names are rows of the view.
 _ROW_MARKS: Final = frozenset({"level", "message"})
+_LEVELS: Final = frozenset({"levelno", "levelname"})
 _ATTRIBUTE_MARKS: Final = frozenset({"levelname", "msg"})
 
 # What a row has that is no attribute.
@@ -185,6 +186,12 @@ def record_of(attributes: dict[str, object], *, at: float) -> Record:
         started, created = row["started"], attributes.get("created")
         if is_time(started) and is_time(created):
             attributes["relativeCreated"] = (created - started) * 1000.0
+    elif not _LEVELS & attributes.keys():
+        # Many who write lines call it so.
+        level = attributes.get("level")
+        if isinstance(level, int | str) and not isinstance(level, bool):
+            del attributes["level"]
+            attributes["levelno" if isinstance(level, int) else "levelname"] = level
     stamp = attributes.get("created")
     if isinstance(stamp, str) and (moment := epoch(stamp)) is not None:
         attributes["created"] = moment

@@ -54,6 +54,7 @@ async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection
     # Its debug messages hold whole batches; in a program that sends its own
     # records to a collector within it, they would never end.
     logging.getLogger("aiosqlite").setLevel(logging.INFO)
+    _refuse_unwritable(path)
     try:
         # A first try without aiosqlite, whose thread would report a failure
         # to a loop that may be closed by then.
@@ -73,6 +74,15 @@ async def open_database(path: Path, *, synchronous: str) -> aiosqlite.Connection
         await database.close()
         raise
     return database
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Raise StoreError for a file that SQLite would only refuse at the first record."""
+    if path.is_file() and not os.access(path, os.R_OK | os.W_OK):
+        raise StoreError(
+            f"{path}: this user may not write it; run as its owner, or name another "
+            "file with --db"
+        )
 
 
 async def run_in_thread(
@@ -141,7 +151,11 @@ def refuse_links(path: Path) -> None:
     """
     for suffix in SIBLING_SUFFIXES:
         sibling = path.with_name(path.name + suffix)
-        if sibling.is_symlink():
+        try:
+            is_link = sibling.is_symlink()
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be reached: {error.strerror}") from None
+        if is_link:
             raise StoreError(
                 f"{sibling}: is a symbolic link, which is not followed; remove it"
             )

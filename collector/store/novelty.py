@@ -49,8 +49,8 @@ def novelty(
 
     `node` has no times of its own.
     """
-    sites = call_sites_seen(reader, node, periods, progress)
-    loggers = loggers_seen(sites, periods)
+    sites, known = call_sites_seen(reader, node, periods, progress)
+    loggers = loggers_seen(sites, known, periods)
     errors = errors_seen(reader, node, periods, progress)
     runs = runs_seen(reader, node, periods, progress)
     ordinary = ordinary_factor(seen.rate for seen in sites)

@@ -153,8 +153,13 @@ class PruneRun:
         self.has_looked_for_orphans = True
 
     def _space(self) -> Iterator[str]:
+        given = False
         while give_back(self._connection, self._policy.max_bytes):
+            given = True
             yield "space"
+        if given:
+            # The file is cut when its log is in it.
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def space(self) -> Space:
         """Return how large the database is now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from collector.query.tree import Node
@@ -21,8 +21,11 @@ SITES: Final = Grouping("c.name, c.filename, c.funcName, c.lineno, c.level")
 
 def call_sites_seen(
     reader: Reader, node: Node, periods: Periods, progress: Progress | None = None
-) -> list[Seen]:
-    """Return the call sites of both times; those that have moved are one."""
+) -> tuple[list[Seen], set[str]]:
+    """Return the call sites of both times; those that have moved are one.
+
+    And the names of all loggers that there were before.
+    """
 
     def groups(part: Node) -> dict[CallSite, Group]:
         found = group_records(reader, part, SITES, progress=progress)
@@ -58,7 +61,7 @@ def call_sites_seen(
         for site, group in before.items()
         if site not in after and site not in elsewhere
     ]
-    return seen
+    return seen, {site.logger for site in before.keys() | old.keys()}
 
 
 def call_site(group: Group) -> CallSite:
@@ -86,8 +89,10 @@ def _seen(site: CallSite, group: Group, rate: Rate, *, is_new: bool) -> Seen:
     return Seen(site, is_new, max(group.levels), rate, group.first_id, group.last_id)
 
 
-def loggers_seen(sites: Iterable[Seen], periods: Periods) -> list[Seen]:
-    """Return the loggers of call sites; new are those of which all are."""
+def loggers_seen(
+    sites: Iterable[Seen], known: Container[str], periods: Periods
+) -> list[Seen]:
+    """Return the loggers of call sites; new are those that were not known before."""
     by_name: dict[str, list[Seen]] = defaultdict(list)
     for seen in sites:
         if isinstance(seen.what, CallSite):
@@ -95,7 +100,7 @@ def loggers_seen(sites: Iterable[Seen], periods: Periods) -> list[Seen]:
     return [
         Seen(
             name,
-            all(seen.is_new for seen in several),
+            name not in known,
             max(seen.levelno for seen in several),
             periods.rate(
                 sum(seen.rate.before for seen in several),

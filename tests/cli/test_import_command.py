@@ -311,7 +311,7 @@ def test_many_bad_lines_leave_other_rejects(bring, target, tmp_path):
     file = tmp_path / "app.jsonl"
     file.write_bytes(b"".join(b"bad %d\n" % n for n in range(2500)))
 
-    assert "2,500 lines rejected" in bring(file)
+    assert "2,500 lines rejected" in bring(file, status=1)
     assert rows(target, "SELECT count(*) FROM rejects") == [(100,)]
 
 
@@ -557,7 +557,7 @@ def test_the_same_bad_lines_are_kept_once(bring, target, tmp_path):
     file = tmp_path / "app.jsonl"
     file.write_bytes(b"".join(b"bad %d\n" % n for n in range(500)))
     for _ in range(3):
-        bring(file)
+        bring(file, status=1)
 
     assert rows(target, "SELECT count(*) FROM rejects") == [(100,)]
 
@@ -611,3 +611,27 @@ def test_a_byte_order_mark_is_no_part_of_a_line(bring, target, tmp_path, name):
     assert "2 imported" in said
     assert "rejected" not in said
     assert messages(target) == ["one", "two"]
+
+
+def test_a_level_is_one_beside_msg_too(bring, target, tmp_path):
+    """Lines of other programs have `level` and `msg`; it is the record's level."""
+    file = tmp_path / "app.jsonl"
+    file.write_text(
+        '{"msg": "a", "level": "ERROR"}\n{"msg": "b", "level": 40}\n'
+        '{"msg": "c", "level": "mine", "levelno": 30}\n'
+    )
+    bring(file)
+
+    with closing(sqlite3.connect(target)) as connection:
+        levels = connection.execute("SELECT levelno FROM logs ORDER BY id").fetchall()
+    assert levels == [(40,), (40,), (30,)]
+
+
+def test_a_file_of_nothing_usable_is_a_mistake(run, target, tmp_path):
+    """Where no line is a record, status 1, and what can be imported is told."""
+    file = tmp_path / "logs.csv"
+    file.write_text("id,created,name\n1,2,app\n")
+    result = run("import", "--db", target, file)
+
+    assert result.exit_code == 1
+    assert "has nothing that can be imported" in result.stderr

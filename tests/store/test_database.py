@@ -6,6 +6,7 @@ import threading
 from contextlib import closing
 
 import pytest
+from store.rights import without_rights
 
 from collector.errors import SchemaTooNew, StoreError
 from collector.store.database import open_database
@@ -169,3 +170,15 @@ def test_a_failed_start_leaves_no_thread_behind(tmp_path, monkeypatch):
             thread.join(10)
 
     assert errors == []
+
+
+async def test_a_file_that_may_not_be_written_is_refused(public):
+    """A user without the right is told at once, and not with the first record."""
+    path = public / "logs.sqlite"
+    await (await open_database(path, synchronous="off")).close()
+    path.chmod(0o644)
+    with (
+        without_rights(public, 0o777),
+        pytest.raises(StoreError, match="may not write it"),
+    ):
+        await open_database(path, synchronous="off")

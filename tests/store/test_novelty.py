@@ -273,14 +273,28 @@ def test_every_record_is_counted_once(example_path, data, stored_batches):
         after = one.matching(periods.after(node))
         earlier = one.matching(periods.long_before(node))
         with reading(example_path) as reader:
-            seen = call_sites_seen(reader, node, periods)
+            seen, loggers = call_sites_seen(reader, node, periods)
             runs = runs_seen(reader, node, periods)
 
     assert sum(each.rate.before for each in seen) == len(before)
     assert sum(each.rate.after for each in seen) == len(after)
     known = {row.name for row in (*before, *earlier)}
-    new = {each.what for each in loggers_seen(seen, periods) if each.is_new}
+    new = {each.what for each in loggers_seen(seen, loggers, periods) if each.is_new}
     assert new == {row.name for row in after} - known
     # Those that were there before are not new.
     assert not any(each.is_new and each.rate.before for each in (*seen, *runs))
     assert sum(each.rate.after for each in runs) <= len(after)
+
+
+def test_a_logger_whose_call_sites_are_all_new_is_known(stored, make_record):
+    """What logged before the time compared with, from other files, is no new logger."""
+    stored.add(
+        make_record("old", created=NOW - 7200, pathname="/a.py", filename="a.py")
+    )
+    stored.add(make_record("new", created=NOW + 1, pathname="/b.py", filename="b.py"))
+    periods = Periods(int(NOW) - 60, int(NOW), int(NOW) + 60)
+    with reading(stored.path) as reader:
+        seen, known = call_sites_seen(reader, Everything(), periods)
+
+    assert [each.is_new for each in seen] == [True]
+    assert [each.is_new for each in loggers_seen(seen, known, periods)] == [False]

@@ -357,7 +357,6 @@ def test_space_is_given_back(stored, make_record):
     now = NOW + 2000 + 3600 - 400
     stored.add(*[make_record("tick", received=now - n * 10) for n in range(320, 0, -1)])
     run(stored, Policy(max_age_seconds=HOUR), now=now)
-    stored.can_empty_its_log()
 
     assert 300 < len(texts(stored)) - 320 < 500
     assert stored.path.stat().st_size < before * 0.5
