@@ -1,11 +1,12 @@
-"""Measure how fast records are exported and imported.
+"""Measure how fast records are exported, imported and replayed.
 
     python benchmarks/moving.py [--quick] [--markdown] [--records N] ...
 
 A database is filled with a week of records. The installed command exports and
 imports it as a process, beside `query` and a floor: a script of a few lines
 that does as little as can be. Each import into a new database is done again
-into the same one, where all is there already. Linux only.
+into the same one, where all is there already. Replayed records go to a daemon.
+Linux only.
 
 The exit status says whether the benchmark ran, not whether the aims are met.
 """
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -28,11 +29,11 @@ from statistics import median
 import machine
 from console import default_folder, parse_options, positive, run_to_end, say, show
 from filling import fill
-from processes import HERE, BenchmarkError, collector, environment, version
+from processes import HERE, BenchmarkError, Daemon, collector, environment, version
 from report import Table, judge, text
 
 QUICK = {"records": 50_000, "rounds": 1}
-PARTS = ("export", "import")
+PARTS = ("export", "import", "replay")
 
 # What each trial is called, in the order they take turns.
 TITLES = {
@@ -47,6 +48,8 @@ TITLES = {
     "lines again": "import, jsonl, all there already",
     "database": "import, a database",
     "database again": "import, a database, all there already",
+    "floor send": "floor: SELECT and a stock SocketHandler",
+    "replay": "replay to a daemon",
 }
 
 
@@ -120,6 +123,15 @@ def bring(folder: Path, source: Path, target: Path) -> Trial:
     return tried(folder, target, [*collector(), *command])
 
 
+def send(folder: Path, command: Callable[[int], list[str]]) -> Trial:
+    """Run a command that sends to a daemon on a port of its own."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        with Daemon(Path(place), "none", None) as daemon:
+            trial = tried(folder, daemon.database, command(daemon.port))
+            daemon.stop()
+        return replace(trial, made_bytes=daemon.database.stat().st_size)
+
+
 def trials(folder: Path, database: Path, parts: list[str]) -> dict[str, list[Trial]]:
     """Do everything once, in an order in which what is imported is there."""
     lines = folder / "out.jsonl"
@@ -140,9 +152,19 @@ def trials(folder: Path, database: Path, parts: list[str]) -> dict[str, list[Tri
         "database": partial(bring, folder, database, into["database"]),
         "database again": partial(bring, folder, database, into["database"]),
     }
+    script = [sys.executable, str(HERE / "moving_floor.py"), "send", str(database)]
+    replay = [*collector(), "replay", "--db", str(database), "--timeout", "600"]
+    sent: dict[str, Callable[[], Trial]] = {
+        "floor send": partial(send, folder, lambda port: [*script, str(port)]),
+        "replay": partial(
+            send, folder, lambda port: [*replay, "--to", f"127.0.0.1:{port}"]
+        ),
+    }
     wanted = outward if "export" in parts else {"jsonl": outward["jsonl"]}
     if "import" in parts:
         wanted = wanted | inward
+    if "replay" in parts:
+        wanted = wanted | sent
     found = {}
     for name, trial in wanted.items():
         os.sync()
@@ -180,7 +202,8 @@ def aims(figures: dict[str, list[Trial]]) -> Table:
     """Return the aims that could be measured, and whether they are met."""
     peaks = [
         each.peak_bytes / 1e6
-        for name in set(figures) - {"floor out", "floor in", "query", "parquet"}
+        for name in set(figures)
+        - {"floor out", "floor in", "floor send", "query", "parquet"}
         for each in figures[name]
     ]
     rows = [
@@ -196,6 +219,7 @@ def aims(figures: dict[str, list[Trial]]) -> Table:
             ratio(figures, "lines", "lines again"),
             least=0.5,
         ),
+        judge("replay, of the floor", ratio(figures, "floor send", "replay"), least=1),
         judge("memory", max(peaks, default=None), most=200, unit=" MB"),
     ]
     return Table(("aim", "wanted", "measured", ""), [each for each in rows if each])

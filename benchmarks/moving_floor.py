@@ -2,15 +2,19 @@
 
     python benchmarks/moving_floor.py out DATABASE FILE
     python benchmarks/moving_floor.py in FILE DATABASE
+    python benchmarks/moving_floor.py send DATABASE PORT
 
 `out` writes each row of the view as a JSON object, as sqlite3 and json make
-them; `in` puts such lines into one wide table. Neither knows what is there
+them; `in` puts such lines into one wide table; `send` gives each row to a stock
+SocketHandler. None of them knows what is there
 already, or could go on after an interruption.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import logging.handlers
 import sqlite3
 import sys
 from contextlib import closing
@@ -58,5 +62,19 @@ def read_in(file: str, database: str) -> None:
         connection.commit()
 
 
+def send(database: str, port: str) -> None:
+    """Send all rows of the view `logs` with a stock handler."""
+    handler = logging.handlers.SocketHandler("127.0.0.1", int(port))
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        rows = connection.execute("SELECT * FROM logs ORDER BY id")
+        names = [column[0] for column in rows.description]
+        for row in rows:
+            values = dict(zip(names, row, strict=True))
+            values["msg"] = values.pop("message")
+            values["levelname"] = values.pop("level")
+            handler.emit(logging.makeLogRecord(values))
+    handler.close()
+
+
 if __name__ == "__main__":
-    {"out": write_out, "in": read_in}[sys.argv[1]](*sys.argv[2:])
+    {"out": write_out, "in": read_in, "send": send}[sys.argv[1]](*sys.argv[2:])
