@@ -115,6 +115,8 @@ class Storage:
         if self.indexer is not None:
             helpers.append(self.indexer.run())
         self._helping = [asyncio.create_task(helper) for helper in helpers]
+        for task in self._helping:
+            task.add_done_callback(tell_failure)
 
     async def open_spool(self, receiver: Receiver) -> None:
         """Take the spool; what an earlier run left there comes first.
@@ -211,6 +213,16 @@ class Storage:
         if waiting:
             log.warning("%d records wait in the spool for the next start", waiting)
         return 0
+
+
+def tell_failure(task: asyncio.Task[None]) -> None:
+    """Say that a task which helps the writer has failed, where nobody waits for it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error(
+            "%s has failed, and is not done until the next start",
+            getattr(task.get_coro(), "__qualname__", task.get_name()),
+            exc_info=error,
+        )
 
 
 def _failure(task: asyncio.Task[None], name: str) -> StoreError | None:

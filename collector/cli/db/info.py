@@ -112,7 +112,7 @@ def _imported(one: Inventory) -> str:
 
 def _lag(one: Inventory) -> str:
     if not one.has_search_index:
-        return "there is no search index"
+        return "there is no search index (`logcollector db reindex` makes it)"
     return f"{one.index_lag:,}"
 
 
