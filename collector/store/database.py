@@ -151,11 +151,7 @@ def refuse_links(path: Path) -> None:
     """
     for suffix in SIBLING_SUFFIXES:
         sibling = path.with_name(path.name + suffix)
-        try:
-            is_link = sibling.is_symlink()
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be reached: {error.strerror}") from None
-        if is_link:
+        if sibling.is_symlink():
             raise StoreError(
                 f"{sibling}: is a symbolic link, which is not followed; remove it"
             )

@@ -77,9 +77,20 @@ def process_runs(
     whole = matching
     if not is_exact(node, Place.ORIGINS):
         # A process is not silent because it has logged no errors lately.
-        ids = {spell.origin_id for spell in matching}
+        ids = siblings(reader, {spell.origin_id for spell in matching})
         whole = spells(reader, times_of(node), origins=ids, progress=progress)
-    return runs_of(matching, whole, origins_of(reader, matching))
+    return runs_of(matching, whole, origins_of(reader, [*matching, *whole]))
+
+
+def siblings(reader: Reader, origin_ids: set[int]) -> set[int]:
+    """Return the origins of the same processes: their other threads, other peers."""
+    rows = reader.rows(
+        "SELECT id FROM origins WHERE (hostname, process, processName) IN "
+        "(SELECT hostname, process, processName FROM origins "
+        "WHERE id IN (SELECT value FROM json_each(?)))",
+        (json.dumps(sorted(origin_ids)),),
+    )
+    return {row[0] for row in rows}
 
 
 def times_of(node: Node) -> Node:

@@ -114,7 +114,12 @@ class WritableDatabase:
         return self._connection
 
     async def _opened(self) -> aiosqlite.Connection:
-        refuse_links(self.path)
+        try:
+            refuse_links(self.path)
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: cannot be reached: {error.strerror}"
+            ) from None
         self._claim.take()
         return await open_database(self.path, synchronous=self._synchronous)
 

@@ -199,3 +199,16 @@ def test_runs_without_end_are_refused(stored, make_record, monkeypatch):
 
     with pytest.raises(ReadError, match="narrow it down"):
         runs_of(stored)
+
+
+def test_other_threads_of_a_process_are_its_run(stored, make_record):
+    """A run lasts as long as any of its threads, whichever of them a query asks for."""
+    stored.add(
+        make_record("first", thread=1, created=NOW, received=NOW),
+        make_record("bad", thread=2, levelno=40, created=NOW + 1, received=NOW + 1),
+        make_record("last", thread=3, created=NOW + 2, received=NOW + 2),
+    )
+    with reading(stored.path) as reader:
+        [run] = process_runs(reader, Text("bad"))
+
+    assert (run.count, run.first_id, run.last_id) == (1, 1, 3)
