@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-# Tests run beside each other, as many as there are processors.
-PARALLEL := -n auto
+# Tests run beside each other, more than there are processors: many wait for something.
+PARALLEL := -n $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 # What the installed package is made of: when it changes, it is made anew.
 SOURCES := pyproject.toml setup.py $(shell find collector -name '*.py')
