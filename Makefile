@@ -62,7 +62,8 @@ check: $(VENV)/installed $(VENV)/tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	rm -f .coverage .coverage.*
-	PYTHONPATH=. $(BIN)/coverage run -m pytest $(PARALLEL)
+	# Measured, they take all of a processor each.
+	PYTHONPATH=. $(BIN)/coverage run -m pytest -n auto
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=90
 
