@@ -16,7 +16,7 @@ SOURCES := pyproject.toml setup.py $(shell find collector -name '*.py')
 help:
 	@echo "make run     install into $(VENV) and run: logcollector serve --port 9020 --db logs.sqlite"
 	@echo "make test    install what the tests need and run them all"
-	@echo "make check   formatting, lint, types, and the tests with coverage"
+	@echo "make check   formatting, lint, types, and the tests interpreted, most with coverage"
 	@echo "make fmt     format the code"
 	@echo "make bench   measure how fast records are taken in, found and moved (20 minutes)"
 	@echo "make fuzz    search longer for payloads that the decoder mishandles"
@@ -57,15 +57,21 @@ run: $(VENV)/installed
 test: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest $(PARALLEL)
 
+# Programs as a whole are tested as installed, by `make test`: measuring each of
+# their processes would double the time. These see what compiled modules do.
+INTERPRETED := $(addprefix tests/integration/test_,bad_frames.py encodings.py \
+	extra_attributes.py moving.py refused_records.py replaying.py spool.py \
+	stock_clients.py stopping.py)
+
 check: $(VENV)/installed $(VENV)/tools
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	rm -f .coverage .coverage.*
-	# Measured, they take all of a processor each.
-	PYTHONPATH=. $(BIN)/coverage run -m pytest -n auto
+	PYTHONPATH=. $(BIN)/coverage run -m pytest $(PARALLEL) --ignore=tests/integration
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=90
+	PYTHONPATH=. $(BIN)/pytest $(PARALLEL) $(INTERPRETED)
 
 fmt: $(VENV)/tools
 	$(BIN)/ruff format .
