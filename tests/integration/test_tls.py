@@ -528,15 +528,15 @@ def test_an_expired_certificate_of_our_own(
     daemon.stop()
 
 
-README = Path(__file__).resolve().parent.parent.parent / "README.md"
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "listening.md"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
-def test_the_readmes_example(start_daemon: Any, loop_name: str, tmp_path: Path) -> None:
-    """The README's certificates, tables and client work together as they stand."""
-    section = README.read_text(encoding="utf-8").partition("### Listeners, TLS")[2]
+def test_the_pages_example(start_daemon: Any, loop_name: str, tmp_path: Path) -> None:
+    """The page's certificates, tables and client work together as they stand."""
+    page = PAGE.read_text(encoding="utf-8")
     tables, commands, client = (
-        section.partition(f"```{language}\n")[2].partition("```")[0]
+        page.partition(f"```{language}\n")[2].partition("```")[0]
         for language in ("toml", "bash", "python")
     )
     subprocess.run(

@@ -17,7 +17,7 @@ import pytest
 from integration.daemon import PATIENCE_SECONDS, Daemon, run_command, until
 from integration.wire import numbered_frames, stock_frame
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 TOKEN = "0123456789abcdef"
 
 
@@ -222,19 +222,19 @@ def test_a_reload_leaves_it(start_daemon: Any) -> None:
     daemon.stop()
 
 
-def test_the_readmes_examples(start_daemon: Any, tmp_path: Path) -> None:
-    """Each curl and status command of the README's section answers as it shows."""
+def test_the_pages_examples(start_daemon: Any, tmp_path: Path) -> None:
+    """Each curl and status command of the page answers as it shows."""
     if shutil.which("curl") is None:
         pytest.skip("needs curl")
-    section = README.partition("## Watching it")[2].partition("\n## ")[0]
+    page = (DOCS / "watching.md").read_text(encoding="utf-8")
     commands = r"\n\$ ((?:curl -s http|logcollector status).*)\n(\S+ ?\S*)"
-    shown = re.findall(commands, section)
+    shown = re.findall(commands, page)
     assert len(shown) == 4
     daemon = start_daemon("--http-address", "0")
     port = http_port(daemon)
     daemon.send(stock_frame("a"), stock_frame("b"))
     until(lambda: metric(port, "stored_records_total") == 2, "2 stored")
-    assert "logcollector_stored_records_total 2.0" in section
+    assert "logcollector_stored_records_total 2.0" in page
     for command, expected in shown:
         line = command.replace(":9021", f":{port}").partition(" | ")[0]
         if line.startswith("curl"):

@@ -11,7 +11,7 @@ from collector.status import Problem, Status
 from collector.web.metrics import MAX_LABEL_VALUES, label_values, metrics_page
 from collector.web.process import ProcessFigures, process_figures
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "watching.md"
 
 FIGURES = ProcessFigures(1.5, 40_000_000, 12)
 
@@ -163,14 +163,14 @@ def test_two_long_names_with_the_same_beginning():
     assert found["shed_records_by_peer_total", "x" * 100] == 3
 
 
-def test_the_readme_names_all_metrics():
-    """The README's table has exactly the metrics of the page, with their labels."""
+def test_the_page_names_all_metrics():
+    """The table of docs/watching.md has exactly these metrics, with their labels."""
     page = metrics_page(Status(last_commit_age_seconds=1.0), FIGURES).decode()
     names = {
         name.removeprefix("logcollector_")
         for name in re.findall(r"^# TYPE (logcollector_\w+)", page, re.MULTILINE)
     }
-    section = README.read_text(encoding="utf-8").partition("| metric, after")[2]
+    section = PAGE.read_text(encoding="utf-8").partition("| metric, after")[2]
     told = set()
     for row in section.partition("\n\n")[0].splitlines()[2:]:
         told |= set(re.findall(r"`(\w+)(?:\{\w+\})?`", row.split("|")[1]))

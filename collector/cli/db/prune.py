@@ -57,8 +57,8 @@ def command(
 
     Without flags, as [retention] in the settings says. The daemon may run
     meanwhile. A record's age is the time since it was received, or imported; of a
-    pause in which nothing came, or a jump of the clock, a day counts, as the
-    README says. The newest record stays.
+    pause in which nothing came, or a jump of the clock, a day counts.
+    The newest record stays.
 
     \b
     Examples:
