@@ -86,12 +86,13 @@ bench: $(VENV)/installed
 fuzz: $(VENV)/installed $(VENV)/tools
 	$(BIN)/pytest -m fuzz --override-ini addopts=--import-mode=importlib
 
-# Those that mostly wait; the others measure, one by one.
-WAITING := $(addprefix tests/faults/test_,half_open.py watchdog.py hanging_disk.py eio.py long_reader.py)
+# Those that mostly wait, or count and compare; the others measure, one by one.
+BESIDE := $(addprefix tests/faults/test_,clock.py damage.py damage_spool.py \
+	descriptors.py eio.py half_open.py hanging_disk.py kill.py long_reader.py watchdog.py)
 
 faults: $(VENV)/installed $(VENV)/tools
-	$(BIN)/pytest -m fault -n 4 $(WAITING)
-	$(BIN)/pytest -m fault --durations=10 tests/faults $(addprefix --ignore=,$(WAITING))
+	$(BIN)/pytest -m fault -n 4 $(BESIDE)
+	$(BIN)/pytest -m fault --durations=10 tests/faults $(addprefix --ignore=,$(BESIDE))
 
 recipes: $(VENV)/installed $(VENV)/recipes-tools
 	$(BIN)/pytest -m recipe $(PARALLEL) --durations=5 tests/recipes
