@@ -14,7 +14,6 @@ from collections.abc import Callable, Coroutine, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
 from collector.addresses import Address, is_loopback
-from collector.config import Settings
 from collector.emit.emitter import Emitter
 from collector.emitting import make_emitter
 from collector.errors import CollectorError, ConfigError
@@ -27,6 +26,7 @@ from collector.listen_settings import fixed_part
 from collector.listening import Door, connection_limits, new_rules, open_doors
 from collector.loop_lag import LoopLag
 from collector.notify import Notifier
+from collector.settings import Settings
 from collector.snapshot import Parts, take_snapshot
 from collector.status import State, Status, status_line, summary
 from collector.storage import Storage

@@ -15,7 +15,7 @@ from collector.cli.reading import (
     text_or_json_option,
     timeout_option,
 )
-from collector.config import ENVIRONMENT_PREFIX
+from collector.settings import ENVIRONMENT_PREFIX
 
 # That this user may not read it is a finding like others.
 ANY_PATH: Final = click.Path(path_type=Path, readable=False)

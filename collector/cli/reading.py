@@ -27,7 +27,7 @@ from collector.errors import QueryError
 from collector.query.tree import And, Node, Operator, Or, Text, every
 
 if TYPE_CHECKING:
-    from collector.config import Settings
+    from collector.settings import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
-from collector.config import ENVIRONMENT_PREFIX, Settings, descriptions
+from collector.settings import ENVIRONMENT_PREFIX, Settings, descriptions
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from collector.cli import config, demo, serve
 from collector.cli.main import COMMANDS, cli, exit_status
 from collector.cli.settings_options import WITHOUT_FLAG, given, settings_file
 from collector.cli.version import version_text
-from collector.config import Settings, load_settings
+from collector.config import load_settings
 from collector.errors import (
     CollectorError,
     ConfigError,
@@ -18,6 +18,7 @@ from collector.errors import (
     SchemaTooNew,
     StoreError,
 )
+from collector.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from collector.cli.reading import (
 )
 from collector.cli.rendering.status_text import size
 from collector.cli.rendering.times import TimeTexts
-from collector.config import parse_age, parse_max_size
 from collector.retaining import retention_policy
+from collector.setting_values import parse_age, parse_max_size
 from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.fetching import fetching
 from collector.store.prune_forecast import Forecast, forecasts
