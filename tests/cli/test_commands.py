@@ -8,7 +8,8 @@ import pytest
 
 from collector.cli import config, demo, serve
 from collector.cli.main import COMMANDS, cli, exit_status
-from collector.cli.settings_options import WITHOUT_FLAG, given, settings_file
+from collector.cli.settings_file import settings_file
+from collector.cli.settings_options import WITHOUT_FLAG, given
 from collector.cli.version import version_text
 from collector.config import load_settings
 from collector.errors import (
