@@ -8,8 +8,8 @@ import pytest
 
 from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import FileOutput, StreamOutput, lines, open_output
+from collector.emitting import make_emitter
 from collector.errors import ConfigError
-from collector.service import make_emitter
 from collector.settings import Settings
 
 PLAIN = CollectorFormatter("%(message)s")

@@ -7,9 +7,9 @@ from typing import Final
 
 from collector.addresses import TcpAddress, is_loopback
 from collector.cli.settings_file import read_settings
+from collector.decoding import decode_limits
 from collector.errors import DecodeError
 from collector.record import Record, normalise
-from collector.service import decode_limits
 from collector.store.rejected import Kept
 from collector.wire.decoder import Decoder
 
