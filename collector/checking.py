@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collector.addresses import overlap
-from collector.config import Settings
 from collector.emitting import check_emitter
 from collector.errors import ConfigError
 from collector.http_token import read_token
 from collector.listening import check_doors
+from collector.settings import Settings
 
 
 def check_start(settings: Settings) -> None:

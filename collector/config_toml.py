@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from collector.config import ENVIRONMENT_PREFIX, GROUPS, Settings, descriptions
 from collector.listen_settings import ListenTable
+from collector.settings import ENVIRONMENT_PREFIX, GROUPS, Settings, descriptions
 
 
 def as_toml(settings: Settings) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collector.config import Settings
 from collector.emit.emitter import Emitter
 from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import check_output, open_output
 from collector.errors import ConfigError
+from collector.settings import Settings
 
 
 def make_emitter(settings: Settings) -> Emitter | None:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from collector.addresses import Address, TcpAddress
-from collector.config import Settings
 from collector.intake.allow import Allowed
 from collector.intake.gate import Gate, GateRules
 from collector.intake.limits import ConnectionLimits
 from collector.intake.sockets import bind, group_number, shown_address, unlink
 from collector.intake.tls import ServerTls, load_tls
 from collector.listen_settings import ListenerSettings, TlsSettings, settings_of
+from collector.settings import Settings
 
 log = logging.getLogger("logcollector")
 

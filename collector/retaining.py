@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collector.config import Settings, parse_age, parse_max_size
+from collector.setting_values import parse_age, parse_max_size
+from collector.settings import Settings
 from collector.store.retention import LEVEL_CLASSES, Policy
 
 

@@ -11,30 +11,27 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine, MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from collector.addresses import Address, is_loopback
-from collector.config import Settings
+from collector.addresses import Address
+from collector.decoding import decode_limits
 from collector.emit.emitter import Emitter
 from collector.emitting import make_emitter
-from collector.errors import CollectorError, ConfigError
-from collector.http_token import read_token
+from collector.errors import CollectorError
+from collector.fixed_settings import fixed_changes
 from collector.intake.listener import Listener
 from collector.intake.peers import Hostnames
 from collector.intake.receiver import Receiver
-from collector.intake.sockets import bind, inherited, shown_address, unlink
-from collector.listen_settings import fixed_part
+from collector.intake.sockets import inherited, unlink
 from collector.listening import Door, connection_limits, new_rules, open_doors
 from collector.loop_lag import LoopLag
 from collector.notify import Notifier
+from collector.settings import Settings
 from collector.snapshot import Parts, take_snapshot
 from collector.status import State, Status, status_line, summary
 from collector.storage import Storage
+from collector.watching import Watching
 from collector.wire.decoder import Decoder
-from collector.wire.limits import DecodeLimits
-
-if TYPE_CHECKING:
-    from collector.web.server import WebServer
 
 log = logging.getLogger("logcollector")
 
@@ -49,28 +46,6 @@ TAKE_SHARE: Final = 0.2
 
 # What a part of the stop may take even when all time has been used up.
 QUICK_SECONDS: Final = 0.1
-
-# What a running service can't change.
-FIXED_SETTINGS: Final = (
-    "host",
-    "port",
-    "socket_mode",
-    "socket_group",
-    "loop",
-    "db",
-    "search_index",
-    "synchronous",
-    "queue_high_records",
-    "queue_high_bytes",
-    "spool",
-    "spool_max_bytes",
-    "spool_reserve_bytes",
-    "retention_reserve_bytes",
-    "http_address",
-    "http_token",
-    "http_token_file",
-    "http_allowed_hosts",
-)
 
 
 class StopForced(CollectorError):
@@ -117,15 +92,17 @@ class Service:
         self._started = time.time()
         self._started_at = time.monotonic()
         self._loop_lag = LoopLag()
-        self._web: WebServer | None = None
-        self._web_bound: list[socket.socket] = []
-        self.http_addresses: list[Address] = []
-        """The addresses it really serves HTTP on."""
+        self._watching: Watching | None = None
 
     @property
     def addresses(self) -> list[Address]:
         """The addresses it really listens on."""
         return self._listener.addresses if self._listener else []
+
+    @property
+    def http_addresses(self) -> list[Address]:
+        """The addresses it really serves HTTP on."""
+        return self._watching.addresses if self._watching else []
 
     @property
     def output_is_blocked(self) -> bool:
@@ -176,7 +153,10 @@ class Service:
         opened = open_doors(settings, inherited(self._environment))
         self._doors += opened.doors
         self._bound += opened.bound
-        await self._start_web()
+        address = settings.http()
+        if address is not None:
+            self._watching = Watching(address, self.snapshot)
+            await self._watching.open(settings)
         # 2. The store.
         storage = None
         if settings.db:
@@ -211,34 +191,6 @@ class Service:
             self._tasks.append(asyncio.create_task(self._feed_watchdog()))
         self._notifier.send(f"READY=1\nSTATUS={status_line(self.snapshot())}")
 
-    async def _start_web(self) -> None:
-        """Serve health and metrics, if that is wanted."""
-        settings = self._settings
-        address = settings.http()
-        if address is None:
-            return
-        # Heavy, and off unless wanted.
-        from collector.web.access import make_access
-        from collector.web.app import make_app
-        from collector.web.server import WebServer
-
-        token = read_token(settings.http_token, settings.http_token_file)
-        self._web_bound = bind(address)
-        self.http_addresses = [shown_address(bound) for bound in self._web_bound]
-        # A name such as localhost may be another address than one would think.
-        if not token and not all(map(is_loopback, self.http_addresses)):
-            raise ConfigError(
-                "http_address",
-                f"{address} can be reached from other hosts, and there is no token",
-            )
-        access = make_access(
-            token=token,
-            addresses=[address, *self.http_addresses],
-            allowed_hosts=settings.http_allowed_hosts,
-        )
-        self._web = WebServer(make_app(self.snapshot, access), self._web_bound)
-        await self._web.start()
-
     async def _until_stopped(self) -> None:
         """Wait for `stop`, or for the store to fail."""
         stopping = asyncio.create_task(self._stopping.wait())
@@ -258,10 +210,10 @@ class Service:
         for task in self._tasks:
             task.cancel()
         # 1. No more connections; take the frames that have arrived.
-        for bound in (*self._bound, *self._web_bound):
+        for bound in self._bound:
             unlink(bound)
-        if self._web is not None:
-            self._web.stop()
+        if self._watching is not None:
+            self._watching.stop()
         if self._storage is not None:
             self._storage.stopping()
         if self._receiver is not None and self._storage and self._storage.has_failed:
@@ -287,10 +239,8 @@ class Service:
         for emitter in self._emitters:
             left = max(QUICK_SECONDS, deadline - loop.time())
             unshown += await asyncio.to_thread(emitter.stop, left)
-        if self._web is not None:
-            await self._web.wait_closed(QUICK_SECONDS)
-        for bound in self._web_bound:
-            bound.close()
+        if self._watching is not None:
+            await self._watching.close(QUICK_SECONDS)
         if unshown:
             log.warning("%d lines were not written before the stop", unshown)
         if failure is not None:
@@ -332,16 +282,7 @@ class Service:
         assert self._listener is not None
         # What may be wrong comes first, while all is as it was.
         rules = new_rules(settings, self._doors)
-        fixed = [
-            key
-            for key in FIXED_SETTINGS
-            if getattr(settings, key) != getattr(self._started_with, key)
-        ]
-        if list(map(fixed_part, settings.listen)) != list(
-            map(fixed_part, self._started_with.listen)
-        ):
-            fixed.append("listen")
-        if fixed:
+        if fixed := fixed_changes(self._started_with, settings):
             log.warning("reload: %s can only change at a restart", ", ".join(fixed))
         new = make_emitter(settings)
         self._receiver.emitter = new
@@ -402,13 +343,3 @@ class Service:
             if self._storage is None or not self._storage.is_hung(interval):
                 self._notifier.send("WATCHDOG=1")
             await asyncio.sleep(interval / 3)
-
-
-def decode_limits(settings: Settings) -> DecodeLimits:
-    """Return the budgets of one decode."""
-    return DecodeLimits(
-        max_operations=settings.decode_max_operations,
-        max_items=settings.decode_max_items,
-        max_depth=settings.decode_max_depth,
-        max_text_bytes=settings.decode_max_text_bytes,
-    )

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from collector.commit_times import CommitTimes
-from collector.config import Settings
 from collector.errors import StoreError
 from collector.intake.overflow import Overflow
 from collector.intake.receiver import Receiver
 from collector.intake.spooler import Spooler
 from collector.retaining import retention_policy
+from collector.settings import Settings
 from collector.store.backlog import Backlog
 from collector.store.checkpointer import Checkpointer
 from collector.store.indexer import Indexer

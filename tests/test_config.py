@@ -8,15 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.addresses import TcpAddress, UnixAddress
-from collector.config import (
-    GROUPS,
-    Settings,
-    descriptions,
-    load_settings,
-    parse_level,
-)
+from collector.config import load_settings
 from collector.config_toml import as_toml
 from collector.errors import ConfigError
+from collector.setting_values import parse_level
+from collector.settings import GROUPS, Settings, descriptions
 
 KEYS = [field.name for field in msgspec.structs.fields(Settings)]
 

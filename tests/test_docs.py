@@ -12,8 +12,9 @@ from collector import ServerContext
 from collector.cli.db import group as db
 from collector.cli.main import COMMANDS
 from collector.cli.rejects import group as rejects
-from collector.config import Settings, load_settings
+from collector.config import load_settings
 from collector.config_toml import as_toml
+from collector.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from collector.addresses import TcpAddress, UnixAddress
-from collector.config import Settings, load_settings
+from collector.config import load_settings
 from collector.config_toml import as_toml
 from collector.errors import ConfigError
 from collector.listen_settings import (
@@ -14,6 +14,7 @@ from collector.listen_settings import (
     parse_networks,
     settings_of,
 )
+from collector.settings import Settings
 
 
 def test_what_a_table_does_not_say_comes_from_the_flat_settings():

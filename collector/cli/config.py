@@ -9,9 +9,11 @@ from typing import Any
 import click
 import msgspec
 
-from collector.cli.settings_options import given, settings_file, settings_options
-from collector.config import SECRETS, Settings, load_settings
+from collector.cli.settings_file import settings_file
+from collector.cli.settings_options import given, settings_options
+from collector.config import load_settings
 from collector.config_toml import as_toml
+from collector.settings import SECRETS, Settings
 
 
 @click.group()

@@ -10,12 +10,9 @@ from typing import Final
 
 import click
 
-from collector.cli.reading import (
-    terminal_has_colors,
-    text_or_json_option,
-    timeout_option,
-)
-from collector.config import ENVIRONMENT_PREFIX
+from collector.cli.options import text_or_json_option, timeout_option
+from collector.cli.terminal import terminal_has_colors
+from collector.settings import ENVIRONMENT_PREFIX
 
 # That this user may not read it is a finding like others.
 ANY_PATH: Final = click.Path(path_type=Path, readable=False)
@@ -74,7 +71,7 @@ def command(
     # Heavy, and needed by this command alone.
     from collector.addresses import parse_address
     from collector.cli.rendering.findings import Sheet, findings_json
-    from collector.cli.settings_options import settings_file
+    from collector.cli.settings_file import settings_file
     from collector.cli.status import status_by
     from collector.cli.version import version_text
     from collector.doctor.examination import examine

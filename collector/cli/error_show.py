@@ -9,7 +9,9 @@ from typing import Final
 import click
 
 from collector.cli.error_objects import COLUMNS, objects_of
-from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
+from collector.cli.progress_line import progress_line
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.cli.rendering.error_texts import ErrorTexts, error_text
 from collector.cli.rendering.formats import renderer
 from collector.cli.stats import draws_unicode, written

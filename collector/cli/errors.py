@@ -9,7 +9,9 @@ import click
 
 from collector.cli.error_objects import COLUMNS, SHOWN_CHARS, objects_of
 from collector.cli.error_show import command as show
-from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
+from collector.cli.progress_line import progress_line
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.cli.rendering.error_texts import ErrorTexts
 from collector.cli.stats import draws_unicode, written
 from collector.store.error_groups import (

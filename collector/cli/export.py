@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from collector.cli.progress_bar import progress_bar
-from collector.cli.reading import QueryCommand, Reading, reading_options
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.moving.exporting import (
     FORMATS,
     Request,

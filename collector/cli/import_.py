@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option
 from collector.cli.progress_bar import progress_bar
-from collector.cli.reading import database_option, database_path
 from collector.cli.rendering.printable import one_line
 from collector.errors import CollectorError, ReadError
 from collector.moving.importing import STDIN, Summary, import_from

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import click
 
-from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
+from collector.cli.progress_line import progress_line
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.cli.rendering.branches import branches
 from collector.cli.rendering.counts_table import CountRow, counts_table
 from collector.cli.rendering.levels import level_group

@@ -11,7 +11,9 @@ import click
 
 from collector.cli.closer_look import CloserLook
 from collector.cli.findings import COLUMNS, Findings
-from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
+from collector.cli.progress_line import progress_line
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.cli.rendering.findings_text import FindingsText
 from collector.cli.rendering.status_text import span
 from collector.cli.rendering.times import TimeTexts

@@ -8,13 +8,10 @@ from typing import Any, Final
 
 import click
 
-from collector.cli.reading import (
-    QueryCommand,
-    Reading,
-    Seconds,
-    progress_line,
-    reading_options,
-)
+from collector.cli.options import Seconds
+from collector.cli.progress_line import progress_line
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.cli.rendering.brush import Brush, level_brushes
 from collector.cli.rendering.levels import level_group
 from collector.cli.rendering.listing import Column, listing

@@ -14,16 +14,12 @@ from typing import Final
 import click
 
 from collector.addresses import Address, UnixAddress, parse_address
+from collector.cli.options import Seconds
 from collector.cli.outlet import Outlet
 from collector.cli.pace import Pace
-from collector.cli.reading import (
-    ProgressLine,
-    QueryCommand,
-    Reading,
-    Seconds,
-    progress_line,
-    reading_options,
-)
+from collector.cli.progress_line import ProgressLine, progress_line
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.cli.stock_attributes import seconds_of, sendable, stock_attributes
 from collector.errors import ConfigError, QueryTimeout, ReadError
 from collector.query.log_row import LogRow

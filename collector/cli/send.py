@@ -13,8 +13,8 @@ import msgspec
 
 from collector.addresses import Address, TcpAddress, parse_address
 from collector.cli.outlet import Outlet
-from collector.config import parse_level
 from collector.record import OWN_ATTRIBUTES, level_name
+from collector.setting_values import parse_level
 from collector.storable import clean
 from collector.wire.frames import framed
 

@@ -18,11 +18,13 @@ import click
 
 from collector.cli.main import exit_status
 from collector.cli.own_messages import OwnMessages, log_to
-from collector.cli.settings_options import given, settings_file, settings_options
-from collector.config import Settings, load_settings
+from collector.cli.settings_file import settings_file
+from collector.cli.settings_options import given, settings_options
+from collector.config import load_settings
 from collector.errors import CollectorError
 from collector.loops import loop_factory
 from collector.service import Service, StopForced
+from collector.settings import Settings
 
 log = logging.getLogger("logcollector")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
-from collector.config import ENVIRONMENT_PREFIX, Settings, descriptions
+from collector.settings import ENVIRONMENT_PREFIX, Settings, descriptions
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -62,14 +61,3 @@ def _metavar(default: object) -> str:
 def given(flags: dict[str, Any]) -> dict[str, object]:
     """Return the flags that were given."""
     return {key: value for key, value in flags.items() if value not in (None, ())}
-
-
-def settings_file(config_file: Path | None) -> Path | None:
-    """Return the settings file: the one named, else the service's, if any."""
-    if config_file is not None:
-        return config_file
-    # systemd's ConfigurationDirectory=.
-    folder = os.environ.get("CONFIGURATION_DIRECTORY", "")
-    if folder and (Path(folder) / "config.toml").exists():
-        return Path(folder) / "config.toml"
-    return None

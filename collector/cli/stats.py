@@ -10,7 +10,9 @@ import click
 import msgspec
 
 from collector.cli.buckets import Buckets, nice_seconds
-from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
+from collector.cli.progress_line import progress_line
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.cli.rendering.comma_separated import csv_line
 from collector.cli.rendering.counts_table import CountRow, counts_table
 from collector.cli.rendering.histogram import Bucket, histogram

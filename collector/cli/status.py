@@ -16,13 +16,14 @@ import click
 import msgspec
 
 from collector.addresses import Address, UnixAddress
-from collector.cli.reading import Seconds, text_or_json_option, timeout_option
+from collector.cli.options import Seconds, text_or_json_option, timeout_option
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.status_text import status_text
-from collector.cli.settings_options import settings_file
-from collector.config import ENVIRONMENT_PREFIX, Settings, load_settings
+from collector.cli.settings_file import settings_file
+from collector.config import load_settings
 from collector.errors import CollectorError, ConfigError
 from collector.http_token import check_token, read_token
+from collector.settings import ENVIRONMENT_PREFIX, Settings
 from collector.status import Status
 
 # More than this is no status.

@@ -9,7 +9,9 @@ from typing import Final
 
 import click
 
-from collector.cli.reading import QueryCommand, Reading, progress_line, reading_options
+from collector.cli.progress_line import progress_line
+from collector.cli.query_command import QueryCommand
+from collector.cli.reading import Reading, reading_options
 from collector.cli.showing import Screen
 from collector.errors import NoSuchDatabase
 from collector.query.log_row import LogRow

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from collector.checking import check_start
-from collector.config import ENVIRONMENT_PREFIX, NO_SETTINGS, Settings, load_settings
+from collector.config import load_settings
 from collector.doctor.finding import Finding, failed, ok, warning
 from collector.errors import CollectorError, ConfigError
+from collector.settings import ENVIRONMENT_PREFIX, NO_SETTINGS, Settings
 
 STEP: Final = "settings"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from collector.config import Settings
 from collector.doctor.arrival import STEP as DELIVERY
 from collector.doctor.clock import STEP as CLOCK
 from collector.doctor.clock import judge_clock
@@ -21,6 +20,7 @@ from collector.doctor.library import judge_library
 from collector.doctor.order import Order
 from collector.doctor.serving import examine_service
 from collector.doctor.storing import examine_database, read_clock
+from collector.settings import Settings
 from collector.store.library import has_trigrams, library_version
 
 

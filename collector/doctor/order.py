@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.addresses import Address
-from collector.config import Settings
 from collector.doctor.commands import Commands, commands_for
+from collector.settings import Settings
 from collector.status import Status
 
 AskStatus = Callable[[Settings, float], Status]

@@ -13,7 +13,6 @@ from collector.addresses import (
     UnixAddress,
     is_loopback,
 )
-from collector.config import Settings
 from collector.doctor.arrival import STEP as DELIVERY
 from collector.doctor.arrival import judge_delivery
 from collector.doctor.collecting import Holders
@@ -26,6 +25,7 @@ from collector.doctor.listening import judge_listener, look_for_owners, step_of
 from collector.doctor.order import Order, spool_of
 from collector.errors import CollectorError
 from collector.listen_settings import ListenerSettings, settings_of
+from collector.settings import Settings
 from collector.status import Status
 
 

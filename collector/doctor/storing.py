@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from collector.config import Settings
 from collector.doctor.clock import STEP as CLOCK
 from collector.doctor.clock import ClockReading, is_synchronised, judge_clock
 from collector.doctor.collecting import LOG_STEP as LOG
@@ -29,6 +28,7 @@ from collector.doctor.rights import STEP as RIGHTS
 from collector.doctor.rights import look_at_rights
 from collector.doctor.waiting import STEP as SPOOL
 from collector.doctor.waiting import Spooled, judge_spool, look_at_spool
+from collector.settings import Settings
 from collector.store.reader import Deadline
 
 FILE_SYSTEM: Final = "file system"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from collector.doctor.finding import Finding, ok, warning
+from collector.store.segment_numbers import DAMAGED_SUFFIX
 from collector.store.segments import START_BYTES
-from collector.store.spool import DAMAGED_SUFFIX
 
 STEP: Final = "spool"
 

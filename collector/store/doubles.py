@@ -18,7 +18,7 @@ from typing import Any, Final
 from collector.record import Record
 from collector.store.inserter import KEYS_PER_STATEMENT
 from collector.store.rolling_up import MINUTE
-from collector.store.rows import CALL_SITE_COLUMNS, CallSite
+from collector.store.rows import CALL_SITE_COLUMNS, CallSite, call_site_of
 from collector.store.stored_rows import InternedTable
 
 # Ids of one statement: a read transaction of some milliseconds.
@@ -94,7 +94,7 @@ class Doubles:
 
     def _known_sites(self, records: list[Record]) -> dict[CallSite, int]:
         """Return the ids of those call sites that the database has."""
-        wanted = list({site_of(record) for record in records})
+        wanted = list({call_site_of(record) for record in records})
         found: dict[CallSite, int] = {}
         names = ",".join(CALL_SITE_COLUMNS)
         selected = ",".join(f"t.{column}" for column in ("id", *CALL_SITE_COLUMNS))
@@ -114,7 +114,7 @@ class Doubles:
         self, records: list[Record], sites: dict[CallSite, int], keys: set[Key]
     ) -> dict[Key, int]:
         """Return how many there are of each record; of those without any nothing."""
-        times = {record.created for record in records if site_of(record) in sites}
+        times = {record.created for record in records if call_site_of(record) in sites}
         names = {site_id: site for site, site_id in sites.items()}
         self._want(times)
         there: dict[Key, int] = {}
@@ -185,25 +185,11 @@ def united(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def site_of(record: Record) -> CallSite:
-    """Return the call site of a record, as it is interned."""
-    return (
-        record.name,
-        record.pathname,
-        record.lineno,
-        record.funcName,
-        record.filename,
-        record.module,
-        record.levelno,
-        record.levelname,
-    )
-
-
 def key_of(record: Record) -> Key:
     """Return what makes a record, as it is made of a row of the database."""
     return (
         record.created,
-        site_of(record),
+        call_site_of(record),
         (
             record.hostname,
             record.process,

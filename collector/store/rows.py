@@ -121,16 +121,7 @@ def row_parameters(
     origins = interned.origins
     parameters: list[object] = []
     for record in records:
-        call_site = (
-            record.name,
-            record.pathname,
-            record.lineno,
-            record.funcName,
-            record.filename,
-            record.module,
-            record.levelno,
-            record.levelname,
-        )
+        call_site = call_site_of(record)
         call_site_id = call_sites.get(call_site)
         if call_site_id is None:
             missing.call_sites.add(call_site)
@@ -158,6 +149,20 @@ def row_parameters(
             record.extra or "",
         )
     return parameters
+
+
+def call_site_of(record: Record) -> CallSite:
+    """Return the call site of a record, as it is interned."""
+    return (
+        record.name,
+        record.pathname,
+        record.lineno,
+        record.funcName,
+        record.filename,
+        record.module,
+        record.levelno,
+        record.levelname,
+    )
 
 
 def delay_ms(created: float, received: float) -> int:

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
-import re
-import secrets
 import stat
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from collector.errors import StoreError
 from collector.store.reserve import keep_reserve, release_reserve
+from collector.store.segment_numbers import (
+    DAMAGED_SUFFIX,
+    FIRST_SUFFIX,
+    UNFINISHED_SUFFIX,
+    lineage_of,
+    new_lineage,
+    next_number,
+    parsed_name,
+    segment_name,
+)
 from collector.store.segments import (
     START_BYTES,
     SpooledFrame,
@@ -28,6 +34,7 @@ from collector.store.segments import (
     read_segment_start,
     segment_start,
 )
+from collector.store.spool_folder import FULL, PASSING, opened_folder
 
 log = logging.getLogger("logcollector")
 
@@ -39,26 +46,10 @@ SEGMENTS_OF_BOUND: Final = 8
 # How much is read at once, if no single frame is longer.
 READ_BYTES: Final = 2 * 1024 * 1024
 
-# The number of a segment: which spool it is of, at random; its count in that; and
-# room for what was in memory at a stop, which belongs before it. So a database
-# that knows another spool, or another folder here before, says nothing of it.
-LINEAGE_BITS: Final = 24
-COUNT_BITS: Final = 38
-NUMBER_STEP: Final = 4096
-
 # After so many attempts a segment that can't be read is given up.
 MAX_FAILED_READS: Final = 20
 
 RESERVE_NAME: Final = "reserve"
-DAMAGED_SUFFIX: Final = ".damaged"
-# Of a segment that is being written to stand before others, and of one that is
-# complete, while those that it stands for may still be there.
-UNFINISHED_SUFFIX: Final = ".unfinished"
-FIRST_SUFFIX: Final = ".first"
-_SEGMENT_NAME: Final = re.compile(r"(\d{19})\.frames(\.unfinished|\.first|)")
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_PASSING: Final = _FULL | {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class Position(NamedTuple):
@@ -93,8 +84,8 @@ class Spool:
         # Whether the folder is ours to remove, when it holds nothing.
         self._is_removable = is_removable
         self._folder: int | None = None
-        # The least number that a segment of this spool may have.
-        self._base = secrets.randbits(LINEAGE_BITS) << COUNT_BITS
+        # No segment of this spool has a lesser number.
+        self._base = new_lineage()
         # Bytes of each segment by number, in order; some may be read already.
         self._sizes: dict[int, int] = {}
         self._damaged: set[int] = set()
@@ -145,7 +136,7 @@ class Spool:
         Raises StoreError when it is not ours to use, OSError when the file
         system has a fault that may pass.
         """
-        folder = _opened_folder(self.folder)
+        folder = opened_folder(self.folder)
         try:
             self._folder = folder
             self._look()
@@ -158,19 +149,20 @@ class Spool:
         sizes: dict[int, int] = {}
         firsts = []
         for name in sorted(os.listdir(self._folder)):  # noqa: PTH208 - of a descriptor
-            found = _SEGMENT_NAME.fullmatch(name)
+            found = parsed_name(name)
             entry = os.stat(name, dir_fd=self._folder, follow_symlinks=False)
             if not found or not stat.S_ISREG(entry.st_mode):
                 continue
-            if found[2] == UNFINISHED_SUFFIX:
+            number, suffix = found
+            if suffix == UNFINISHED_SUFFIX:
                 os.unlink(name, dir_fd=self._folder)
                 continue
-            sizes[int(found[1])] = entry.st_size
-            if found[2] == FIRST_SUFFIX:
-                firsts.append(int(found[1]))
+            sizes[number] = entry.st_size
+            if suffix == FIRST_SUFFIX:
+                firsts.append(number)
         self._sizes = sizes
         if sizes:
-            self._base = self.last_number >> COUNT_BITS << COUNT_BITS
+            self._base = lineage_of(self.last_number)
         for number in firsts:
             self._take_first(number)
 
@@ -193,7 +185,7 @@ class Spool:
             if error.errno == errno.ENOENT and not self._sizes:
                 # Somebody has removed the folder; it can be made again.
                 self._let_go()
-            if error.errno not in _FULL or not self.release_reserve():
+            if error.errno not in FULL or not self.release_reserve():
                 raise
             log.warning("%s: no space left; its reserve is released", self.folder)
             self._append(frames)
@@ -225,11 +217,10 @@ class Spool:
         self._sizes[number] = size + len(data)
 
     def _next_number(self) -> int:
-        last = max(self._base, self.last_number, self._read.segment)
-        return (last // NUMBER_STEP + 1) * NUMBER_STEP
+        return next_number(max(self._base, self.last_number, self._read.segment))
 
     def _begin_segment(self, number: int) -> None:
-        name = _segment_name(number)
+        name = segment_name(number)
         file = self._opened(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         try:
             _write_all(file, segment_start(0, 0))
@@ -286,12 +277,12 @@ class Spool:
         if error.errno == errno.EIO:
             self._failed_reads += 1
             return self._failed_reads < MAX_FAILED_READS
-        return error.errno in _PASSING
+        return error.errno in PASSING
 
     def _read_segment(
         self, number: int, offset: int, size: int
     ) -> list[tuple[SpooledFrame, Position]]:
-        file = self._opened(_segment_name(number), os.O_RDONLY)
+        file = self._opened(segment_name(number), os.O_RDONLY)
         try:
             if read_segment_start(os.pread(file, START_BYTES, 0)) is None:
                 self._note_damage(number, offset, size, "is no segment")
@@ -327,7 +318,7 @@ class Spool:
             "%s: %d damaged frames in %s are lost",
             self.folder,
             count,
-            _segment_name(number),
+            segment_name(number),
         )
 
     def _note_damage(self, number: int, offset: int, size: int, what: str) -> None:
@@ -338,7 +329,7 @@ class Spool:
         log.warning(
             "%s: %s %s; its %d bytes from byte %d on are lost",
             self.folder,
-            _segment_name(number),
+            segment_name(number),
             what,
             size - offset,
             offset,
@@ -350,7 +341,7 @@ class Spool:
         log.warning(
             "%s: the last frame of %s was not written whole and is lost (%d bytes)",
             self.folder,
-            _segment_name(number),
+            segment_name(number),
             size - offset,
         )
 
@@ -369,14 +360,13 @@ class Spool:
 
     def _own(self, position: Position) -> Position:
         """Return a position in this spool; START for one in another."""
-        is_own = position.segment >> COUNT_BITS == self._base >> COUNT_BITS
-        return position if is_own else START
+        return position if lineage_of(position.segment) == self._base else START
 
     def _segment_start(self, number: int) -> tuple[int, int] | None:
         try:
-            file = self._opened(_segment_name(number), os.O_RDONLY)
+            file = self._opened(segment_name(number), os.O_RDONLY)
         except OSError as error:
-            if error.errno in _PASSING:
+            if error.errno in PASSING:
                 raise
             return None
         try:
@@ -402,7 +392,7 @@ class Spool:
             os.close(self._file)
             self._file = None
             self._unsynced = False
-        name = _segment_name(number)
+        name = segment_name(number)
         # Whoever took it away need not be told.
         with contextlib.suppress(FileNotFoundError):
             if number in self._damaged:
@@ -426,7 +416,7 @@ class Spool:
         number = max(number, self._base)
         unsure_data = b"".join(unsure)
         start = segment_start(batch, START_BYTES + len(unsure_data))
-        name = _segment_name(number + 1)
+        name = segment_name(number + 1)
         unfinished, finished = name + UNFINISHED_SUFFIX, name + FIRST_SUFFIX
         file = self._opened(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
@@ -436,7 +426,7 @@ class Spool:
             # this one is to stand.
             for copied, begin in ((number, offset), (number + 1, 0)):
                 if copied in self._sizes:
-                    self._copy_rest(_segment_name(copied), begin, file)
+                    self._copy_rest(segment_name(copied), begin, file)
             os.fsync(file)
         finally:
             os.close(file)
@@ -451,7 +441,7 @@ class Spool:
         """Let a segment of `put_first` stand for all that were there before it."""
         for read in [each for each in self._sizes if each < number]:
             self._remove(read)
-        name = _segment_name(number)
+        name = segment_name(number)
         self._rename(name + FIRST_SUFFIX, name)
         if self._folder is not None:
             os.fsync(self._folder)
@@ -493,53 +483,7 @@ class Spool:
         return os.open(name, flags, 0o600, dir_fd=self._folder)
 
 
-def _segment_name(number: int) -> str:
-    return f"{number:019d}.frames"
-
-
 def _write_all(file: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
-
-
-def _opened_folder(path: Path) -> int:
-    """Open the spool's folder, make it if need be, and lock it.
-
-    Raises StoreError, or OSError for what may pass.
-    """
-    hint = "name another folder with --spool"
-    try:
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError as error:
-        if error.errno in _PASSING:
-            raise
-        why = error.strerror
-        if path.is_symlink():
-            why = "it is a symbolic link, which is not followed"
-        raise StoreError(f"{path}: cannot be the spool: {why}; {hint}") from None
-    owner = os.fstat(folder).st_uid
-    if owner not in (os.geteuid(), 0):
-        os.close(folder)
-        raise StoreError(
-            f"{path}: cannot be the spool: it belongs to another user; {hint}"
-        )
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_gone = not os.fstat(folder).st_nlink
-    except BlockingIOError:
-        os.close(folder)
-        raise StoreError(
-            f"{path}: another logcollector uses this spool, so probably also the "
-            "database; stop it, or name another database with --db"
-        ) from None
-    except BaseException:
-        os.close(folder)
-        raise
-    if is_gone:
-        # Whoever had it before has removed it meanwhile.
-        os.close(folder)
-        return _opened_folder(path)
-    return folder

@@ -1,5 +1,9 @@
 """The command line, run in this process, and databases for it to read."""
 
+import csv
+import io
+import json
+
 import pytest
 from click.testing import CliRunner
 from store.stored import new_stored
@@ -19,6 +23,24 @@ def run(monkeypatch):
         )
 
     return invoke
+
+
+@pytest.fixture
+def told(run):
+    """Runs a command for a script: its objects, in JSON as in lines, and CSV rows."""
+
+    def ask(*arguments):
+        def output(output_format):
+            result = run(*arguments, "-o", output_format)
+            assert result.exit_code == 0, result.output
+            assert result.stderr == ""
+            return result.stdout
+
+        objects = json.loads(output("json"))
+        assert [json.loads(line) for line in output("jsonl").splitlines()] == objects
+        return objects, list(csv.DictReader(io.StringIO(output("csv"))))
+
+    return ask
 
 
 @pytest.fixture

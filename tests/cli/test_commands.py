@@ -8,9 +8,10 @@ import pytest
 
 from collector.cli import config, demo, serve
 from collector.cli.main import COMMANDS, cli, exit_status
-from collector.cli.settings_options import WITHOUT_FLAG, given, settings_file
+from collector.cli.settings_file import settings_file
+from collector.cli.settings_options import WITHOUT_FLAG, given
 from collector.cli.version import version_text
-from collector.config import Settings, load_settings
+from collector.config import load_settings
 from collector.errors import (
     CollectorError,
     ConfigError,
@@ -18,6 +19,7 @@ from collector.errors import (
     SchemaTooNew,
     StoreError,
 )
+from collector.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """`logcollector errors`: groups that are right, in every format, safe to print."""
 
-import csv
-import io
 import json
 import re
 import sqlite3
@@ -51,19 +49,11 @@ def database(fill):
 
 
 @pytest.fixture
-def objects(run):
+def objects(told):
     """Runs errors for a script, checks that all formats agree, returns objects."""
 
     def shown(database, *arguments):
-        def output(output_format):
-            result = run("errors", *arguments, "--db", database, "-o", output_format)
-            assert result.exit_code == 0, result.output
-            assert result.stderr == ""
-            return result.stdout
-
-        found = json.loads(output("json"))
-        assert [json.loads(line) for line in output("jsonl").splitlines()] == found
-        table = list(csv.DictReader(io.StringIO(output("csv"))))
+        found, table = told("errors", *arguments, "--db", database)
         for name in ("id", "type", "message", "example"):
             assert [row[name] for row in table] == [each[name] for each in found]
         assert [int(row["count"]) for row in table] == [each["count"] for each in found]

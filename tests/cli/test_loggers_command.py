@@ -1,9 +1,5 @@
 """`logcollector loggers`: the tree, its counts, in every format."""
 
-import csv
-import io
-import json
-
 import pytest
 
 
@@ -27,21 +23,14 @@ def database(fill):
 
 
 @pytest.fixture
-def objects(run):
+def objects(told):
     """Runs it for a script, checks that all formats agree, returns objects."""
 
     def listed(database, *arguments):
-        def output(output_format):
-            result = run("loggers", "--db", database, *arguments, "-o", output_format)
-            assert result.exit_code == 0, result.output
-            return result.stdout
-
-        told = json.loads(output("json"))
-        assert [json.loads(line) for line in output("jsonl").splitlines()] == told
-        table = list(csv.DictReader(io.StringIO(output("csv"))))
-        assert [row["logger"] for row in table] == [each["logger"] for each in told]
-        assert [row["count"] for row in table] == [str(each["count"]) for each in told]
-        return told
+        found, table = told("loggers", "--db", database, *arguments)
+        assert [row["logger"] for row in table] == [each["logger"] for each in found]
+        assert [row["count"] for row in table] == [str(each["count"]) for each in found]
+        return found
 
     return listed
 

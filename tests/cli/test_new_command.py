@@ -1,8 +1,5 @@
 """`logcollector new`: what to look at after a deploy, as text and for scripts."""
 
-import csv
-import io
-import json
 import shlex
 
 import pytest
@@ -46,25 +43,17 @@ def database(fill):
 
 
 @pytest.fixture
-def objects(run):
+def objects(told):
     """Runs it for a script, checks that all formats agree, returns objects."""
 
-    def told(database, *arguments):
-        def output(output_format):
-            result = run(
-                "new", "--since", SINCE, "--utc", "--db", database, *arguments,
-                "-o", output_format,
-            )  # fmt: skip
-            assert result.exit_code == 0, result.output
-            return result.stdout
-
-        found = json.loads(output("json"))
-        assert [json.loads(line) for line in output("jsonl").splitlines()] == found
-        table = list(csv.DictReader(io.StringIO(output("csv"))))
+    def listed(database, *arguments):
+        found, table = told(
+            "new", "--since", SINCE, "--utc", "--db", database, *arguments
+        )
         assert [row["kind"] for row in table] == [each["kind"] for each in found]
         return found
 
-    return told
+    return listed
 
 
 def test_findings(objects, database):

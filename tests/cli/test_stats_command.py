@@ -38,20 +38,11 @@ def database(fill):
 
 
 @pytest.fixture
-def rows(run):
+def rows(told):
     """Runs stats for a script, checks that all formats agree, returns objects."""
 
     def counted(database, *arguments):
-        def output(output_format):
-            result = run("stats", "--db", database, *arguments, "-o", output_format)
-            assert result.exit_code == 0, result.output
-            assert result.stderr == ""
-            return result.stdout
-
-        objects = json.loads(output("json"))
-        lines = output("jsonl").splitlines()
-        assert [json.loads(line) for line in lines] == objects
-        table = list(csv.DictReader(io.StringIO(output("csv"))))
+        objects, table = told("stats", "--db", database, *arguments)
         flat = [{k: v for k, v in each.items() if k != "levels"} for each in objects]
         assert [[*row] for row in table] == [[*each] for each in flat]
         assert [row["count"] for row in table] == [str(each["count"]) for each in flat]

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from collector.config import Settings
 from collector.emit.formatter import CollectorFormatter
 from collector.emit.outputs import FileOutput, StreamOutput, lines, open_output
+from collector.emitting import make_emitter
 from collector.errors import ConfigError
-from collector.service import make_emitter
+from collector.settings import Settings
 
 PLAIN = CollectorFormatter("%(message)s")
 

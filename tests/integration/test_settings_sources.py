@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from integration.daemon import run_command
 
-from collector.config import Settings
+from collector.settings import Settings
 
 EXIT_USAGE = 2
 EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.toml"

@@ -123,9 +123,9 @@ def test_a_table_is_as_wide_as_the_terminal(
 # Makes every search one that takes long.
 SLOW = """\
 import sys
-from collector.cli import main, reading
+from collector.cli import main, progress_line
 from collector.store import search
-reading.SAY_PROGRESS_SECONDS = 0
+progress_line.SAY_PROGRESS_SECONDS = 0
 search.SCANNED_IDS = 100
 sys.argv[0] = "logcollector"
 main.main()

@@ -7,8 +7,8 @@ from store.rights import without_rights
 from store.spools import frames_of, left_behind, opened, segments, texts_in
 
 from collector.errors import StoreError
+from collector.store.segment_numbers import COUNT_BITS
 from collector.store.spool import (
-    COUNT_BITS,
     Position,
     Spool,
 )

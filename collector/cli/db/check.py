@@ -8,13 +8,9 @@ from pathlib import Path
 
 import click
 
-from collector.cli.reading import (
-    database_option,
-    database_path,
-    progress_line,
-    text_or_json_option,
-    timeout_option,
-)
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option, text_or_json_option, timeout_option
+from collector.cli.progress_line import progress_line
 from collector.cli.rendering.printable import one_line
 from collector.cli.stats import written
 from collector.store.consistency import check, damage

@@ -10,16 +10,12 @@ from typing import Final
 import click
 import msgspec
 
-from collector.cli.reading import (
-    database_option,
-    database_path,
-    local_zone,
-    text_or_json_option,
-    timeout_option,
-)
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option, text_or_json_option, timeout_option
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.status_text import size
 from collector.cli.rendering.times import TimeTexts
+from collector.cli.time_zone import local_zone
 from collector.emit.visible import escaped
 from collector.store.disk import file_bytes
 from collector.store.inventory import Inventory, take_inventory

@@ -10,18 +10,15 @@ from typing import TypeVar
 
 import click
 
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option, timeout_option
 from collector.cli.progress_bar import progress_bar
-from collector.cli.reading import (
-    database_option,
-    database_path,
-    local_zone,
-    read_settings,
-    timeout_option,
-)
 from collector.cli.rendering.status_text import size
 from collector.cli.rendering.times import TimeTexts
-from collector.config import parse_age, parse_max_size
+from collector.cli.settings_file import read_settings
+from collector.cli.time_zone import local_zone
 from collector.retaining import retention_policy
+from collector.setting_values import parse_age, parse_max_size
 from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.fetching import fetching
 from collector.store.prune_forecast import Forecast, forecasts

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option
 from collector.cli.progress_bar import progress_bar
-from collector.cli.reading import database_option, database_path
 from collector.errors import ReadError
 from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.search_index import (

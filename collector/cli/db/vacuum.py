@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from collector.cli.reading import database_option, database_path, progress_line
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option
+from collector.cli.progress_line import progress_line
 from collector.cli.rendering.status_text import size
 from collector.store.vacuum import give_back, rewrite
 

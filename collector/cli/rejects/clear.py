@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from collector.cli.reading import database_option, database_path, timeout_option
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option, timeout_option
 from collector.cli.rejects.selecting import selection_options, tell_of_none
 from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.reader import Deadline, open_reader

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from collector.cli.reading import database_option, database_path, timeout_option
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option, timeout_option
 from collector.cli.rejects.selecting import selection_options, tell_of_none
 from collector.emit.visible import escaped
 from collector.errors import ReadError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from datetime import tzinfo
@@ -11,13 +10,15 @@ from typing import Final
 
 import click
 
-from collector.cli.reading import database_option, database_path, timeout_option
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option, timeout_option
 from collector.cli.rejects.selecting import selection_options
 from collector.cli.rendering.columns import display_width, padded, shortened
 from collector.cli.rendering.formats import FORMATS
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.times import TimeTexts
 from collector.cli.stats import written
+from collector.cli.terminal import terminal_width
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import Kept, Selection, newest_first, number_of
 
@@ -56,7 +57,7 @@ def command(
         # Only where the limit was reached there may be more.
         more = number_of(reader, selection) - len(found) if len(found) == limit else 0
     if output_format in ("text", "table"):
-        width = shutil.get_terminal_size((120, 24)).columns
+        width = terminal_width()
         sys.stdout.write(
             _aligned(
                 [_cells(one, TimeTexts(zone)) for one in found],

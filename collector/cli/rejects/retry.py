@@ -10,12 +10,9 @@ from pathlib import Path
 
 import click
 
-from collector.cli.reading import (
-    database_option,
-    database_path,
-    progress_line,
-    timeout_option,
-)
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option, timeout_option
+from collector.cli.progress_line import progress_line
 from collector.cli.rejects.selecting import selection_options, tell_of_none
 from collector.cli.rejects.today import Today
 from collector.cli.rendering.printable import one_line

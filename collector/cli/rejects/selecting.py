@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from collector.cli.reading import asked, local_zone
+from collector.cli.question import asked
+from collector.cli.time_zone import local_zone
 from collector.query.narrowing import time_bounds
 from collector.store.rejected import Selection
 

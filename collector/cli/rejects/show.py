@@ -9,16 +9,13 @@ from typing import Final
 
 import click
 
-from collector.cli.reading import (
-    database_option,
-    database_path,
-    local_zone,
-    timeout_option,
-)
+from collector.cli.database_path import database_path
+from collector.cli.options import database_option, timeout_option
 from collector.cli.rejects.selecting import MAX_ID
 from collector.cli.rejects.today import Today
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.times import TimeTexts
+from collector.cli.time_zone import local_zone
 from collector.errors import DecodeError, ReadError
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import Kept, Selection, newest_first, payload_of

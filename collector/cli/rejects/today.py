@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from pathlib import Path
 from typing import Final
 
 from collector.addresses import TcpAddress, is_loopback
-from collector.cli.settings_options import settings_file
-from collector.config import load_settings
+from collector.cli.settings_file import read_settings
+from collector.decoding import decode_limits
 from collector.errors import DecodeError
 from collector.record import Record, normalise
-from collector.service import decode_limits
 from collector.store.rejected import Kept
 from collector.wire.decoder import Decoder
 
@@ -24,13 +21,7 @@ class Today:
     """Decodes rejected payloads as a daemon with these settings would."""
 
     def __init__(self) -> None:
-        named = os.environ.get("LOGCOLLECTOR_CONFIG")
-        settings = load_settings(
-            file=settings_file(None if named is None else Path(named)),
-            environment=dict(os.environ),
-            flags={},
-        )
-        self._decoder = Decoder(decode_limits(settings))
+        self._decoder = Decoder(decode_limits(read_settings()))
         self._own_name = socket.gethostname()
 
     def record(self, reject: Kept, payload: bytes) -> Record:
