@@ -9,6 +9,7 @@ import click
 
 from collector.cli.error_objects import COLUMNS, SHOWN_CHARS, objects_of
 from collector.cli.error_show import command as show
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -81,6 +82,9 @@ def command(*, reading: Reading, limit: int, sort: str) -> None:
         # Where the sizes are equal, the order is that of the counts.
         groups = sorted(errors.groups, key=ORDERS[sort], reverse=True)
         text = _shown(reader, reading, groups[: limit or None], errors)
+        if not groups:
+            progress.clear()
+            hint_at_misspelt(reader, reading.node)
     sys.stdout.write(text)
     if errors.left_out:
         click.echo(

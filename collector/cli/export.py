@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.progress_bar import progress_bar
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -89,7 +90,9 @@ def command(
             # On a terminal the records themselves show how far it is.
             is_wanted = not sys.stdout.isatty()
             with progress_bar("exporting", is_wanted=is_wanted) as progress:
-                export_to_stream(reader, request, writer, stream, progress)
+                written = export_to_stream(reader, request, writer, stream, progress)
+            if not written:
+                hint_at_misspelt(reader, reading.node)
             return
         if goes_on and os.path.lexists(target):
             begun = reopen(reader, request, target)
@@ -101,7 +104,10 @@ def command(
             click.echo(f"{target}: goes on behind id {begun}{query}", err=True)
         with progress_bar("exporting") as progress:
             written = export_to_file(reader, request, writer, target, progress)
-    click.echo(f"{target}: {written:,} records", err=True)
+        click.echo(f"{target}: {written:,} records", err=True)
+        # With --continue, there may be some in the file.
+        if not written and not begun:
+            hint_at_misspelt(reader, reading.node)
 
 
 def writer_of(output_format: str) -> Writer:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -67,6 +68,9 @@ def command(*, reading: Reading, depth: int | None, sort: str, limit: int) -> No
         shown = largest(nodes, limit) if limit else nodes
         ids = [each for node in shown for each in (node.first_id, node.last_id)]
         times = created_times(reader, ids)
+        if not nodes:
+            progress.clear()
+            hint_at_misspelt(reader, reading.node)
     if reading.format not in ("text", "table"):
         objects = [plain(node, total, times) for node in shown]
         sys.stdout.write(written(objects, COLUMNS, reading.format))

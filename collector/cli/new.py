@@ -11,6 +11,7 @@ import click
 
 from collector.cli.closer_look import CloserLook
 from collector.cli.findings import COLUMNS, Findings
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -73,6 +74,9 @@ def command(*, reading: Reading, against: str | None, limit: int) -> None:
             sys.stdout.write(_nothing(recorded, since, reading))
             return
         found = novelty(reader, without_times(reading.node), compared, progress)
+        if not found.before + found.after:
+            progress.clear()
+            hint_at_misspelt(reader, reading.node)
         findings = Findings(
             reader,
             compared,

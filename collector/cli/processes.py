@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.options import Seconds
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
@@ -97,6 +98,9 @@ def command(
         ]
         chosen.sort(key=lambda pair: (-pair[0].first_id, pair[0].origin))
         told = tell(reader, chosen[: limit or None])
+        if not runs:
+            progress.clear()
+            hint_at_misspelt(reader, reading.node)
     if reading.format in ("text", "table"):
         sys.stdout.write(shown(told, reading) if told else NO_RECORDS)
         if len(told) < len(chosen):

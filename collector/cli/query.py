@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -68,13 +69,21 @@ def command(
         progress_line() as progress,
     ):
         if count_only and before is None and after is None:
-            click.echo(count(reader, reading.node, progress))
+            number = count(reader, reading.node, progress)
+            click.echo(number)
+            if not number:
+                progress.clear()
+                hint_at_misspelt(reader, reading.node)
             return
         search = Search(
             reader, reading.node, before=before, after=after, progress=progress
         )
         if count_only:
-            click.echo(sum(1 for _ in search.ids(newest_first=newest_first)))
+            number = sum(1 for _ in search.ids(newest_first=newest_first))
+            click.echo(number)
+            if not number:
+                progress.clear()
+                hint_at_misspelt(reader, reading.node)
             return
         last_id = 0
         shown = 0
@@ -99,8 +108,11 @@ def command(
             )
         else:
             screen.show_groups([(False, rows)])
-    if not shown and sys.stderr.isatty():
-        click.echo("no records", err=True)
+        if not shown:
+            progress.clear()
+            if sys.stderr.isatty():
+                click.echo("no records", err=True)
+            hint_at_misspelt(reader, reading.node)
     if shown and shown == limit and sys.stderr.isatty():
         flag = "--before" if newest_first else "--after"
         click.echo(f"more: {flag} {last_id}", err=True)

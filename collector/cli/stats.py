@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from collector.cli.buckets import Buckets, nice_seconds
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -114,16 +115,23 @@ def command(*, reading: Reading, by: str | None, limit: int | None) -> None:
                     reading.format,
                 )
             )
+        if not tally.has_found:
+            progress.clear()
+            hint_at_misspelt(reader, reading.node)
     sys.stdout.write(text)
 
 
 class Tally:
-    """Counts what a command was asked for, and shows it."""
+    """Counts what a command was asked for, and shows it.
+
+    `has_found`: whether there is a record of that.
+    """
 
     def __init__(self, reader: Reader, reading: Reading, progress: Progress) -> None:
         self._reader = reader
         self._reading = reading
         self._progress = progress
+        self.has_found = False
 
     def overview(self, limit: int) -> str:
         """Return a histogram, and tables of levels and loggers."""
@@ -144,13 +152,15 @@ class Tally:
 
     def by_time(self, buckets: Buckets) -> list[Group]:
         """Return a group for each bucket that has records."""
-        return group_records(
+        groups = group_records(
             self._reader,
             self._reading.node,
             by_time(buckets.rollup_seconds()),
             progress=self._progress,
             regroup=lambda key: (buckets.start(key[0]),),
         )
+        self.has_found = bool(groups)
+        return groups
 
     def by_name(self, by: str) -> list[Group]:
         """Return the groups that have something in common, the largest first."""
@@ -172,6 +182,7 @@ class Tally:
         groups = group_records(
             self._reader, self._reading.node, grouping, progress=self._progress
         )
+        self.has_found = bool(groups)
         groups.sort(key=lambda group: (-group.count, str(group.key)))
         return groups
 

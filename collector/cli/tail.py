@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -99,7 +100,11 @@ def _newest(
         progress_line() as progress,
     ):
         search = Search(reader, reading.node, before=last_id + 1, progress=progress)
-        return list(search.rows(newest_first=True, limit=lines))
+        rows = list(search.rows(newest_first=True, limit=lines))
+        if not rows:
+            progress.clear()
+            hint_at_misspelt(reader, reading.node)
+        return rows
 
 
 def _follow(cursor: Cursor, screen: Screen, reading: Reading) -> None:

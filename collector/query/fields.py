@@ -171,7 +171,7 @@ def _path(keys: tuple[str, ...]) -> Path:
     inside = keys[1:] if keys[0] == "extra" else keys
     if len(inside) > MAX_PATH_KEYS:
         raise ValueError(f"expected a name of at most {MAX_PATH_KEYS} parts")
-    return Path(inside)
+    return Path(inside, is_bare=len(keys) == 1)
 
 
 def _level(operator: Operator, value: Value) -> Node:

@@ -6,7 +6,7 @@ which tests one of its fields stands for, is decided when the tree is made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Operator: TypeAlias = Literal[":", "=", "!=", ">", ">=", "<", "<="]
@@ -24,9 +24,13 @@ class Glob:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where in `extra` a value is: keys, the outermost first."""
+    """Where in `extra` a value is: keys, the outermost first.
+
+    `is_bare`: the query has one name for it, which may have been meant for a field.
+    """
 
     keys: tuple[str, ...]
+    is_bare: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
