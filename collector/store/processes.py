@@ -210,9 +210,15 @@ def states(
 
 
 def received_times(reader: Reader, ids: Iterable[int]) -> dict[int, float]:
-    """Return when the records of some ids were received, of those there are."""
+    """Return when the records of some ids were received, of those there are.
+
+    Of imported ones it is when they were created: where their source did not tell
+    when they were received, that is the time of the file, or of the import.
+    """
     rows = reader.rows(
-        "SELECT id, created + delay_ms / 1000.0 FROM records "
+        "SELECT id, created + CASE WHEN id <= (SELECT last_id FROM imports "
+        "WHERE first_id <= r.id ORDER BY first_id DESC LIMIT 1) "
+        "THEN 0 ELSE delay_ms / 1000.0 END FROM records AS r "
         "WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
@@ -225,12 +231,23 @@ def now_of(reader: Reader, node: Node, heard: Mapping[int, float]) -> float:
     The clock of this machine may be of another day than the database.
     """
     # The last record may be an old one, imported since.
-    rows = reader.rows(
-        "SELECT created + delay_ms / 1000.0 FROM records ORDER BY id DESC LIMIT 1"
-    )
-    newest = max(
-        [*heard.values(), *(time for (time,) in rows if isinstance(time, float))],
-        default=0.0,
-    )
+    newest = received_times(reader, newest_ids(reader))
+    latest = max([*heard.values(), *newest.values()], default=0.0)
     _, until = time_bounds(node)
-    return newest if until is None else min(newest, until)
+    return latest if until is None else min(latest, until)
+
+
+def newest_ids(reader: Reader) -> set[int]:
+    """Return the ids of the last record, and of the last one of a client."""
+    last = reader.value("SELECT coalesce(max(id), 0) FROM records")
+    of_client = last
+    for first_id, last_id in reader.rows(
+        "SELECT first_id, last_id FROM imports ORDER BY first_id DESC"
+    ):
+        # None lies behind the last record, but where a database is damaged.
+        if last_id < of_client:
+            break
+        of_client = reader.value(
+            "SELECT coalesce(max(id), 0) FROM records WHERE id < ?", (first_id,)
+        )
+    return {last, of_client}

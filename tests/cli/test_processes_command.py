@@ -1,5 +1,7 @@
 """`logcollector processes`: runs, their states and last words, in every format."""
 
+import json
+
 import pytest
 
 START = 1_700_000_000.0
@@ -38,6 +40,23 @@ def objects(told):
         return found
 
     return listed
+
+
+def test_imported_runs(run, objects, tmp_path):
+    """Old lines that tell no time of receipt are of processes that fell silent."""
+    lines = [
+        {"msg": "a", "created": START, "process": 1},
+        {"msg": "b", "created": START + 3600, "process": 2},
+    ]
+    file = tmp_path / "old.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    database = tmp_path / "new.sqlite"
+    assert run("import", file, "--db", database).exit_code == 0
+
+    assert [(each["pid"], each["state"]) for each in objects(database)] == [
+        (2, "active"),
+        (1, "silent"),
+    ]
 
 
 def test_runs(objects, database):

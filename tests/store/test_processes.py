@@ -10,6 +10,7 @@ from store.stored import new_stored, reading
 from collector.errors import ReadError
 from collector.query.tree import Comparison, Everything, Since, Text, Until, every
 from collector.store import search
+from collector.store.inserter import note_import
 from collector.store.processes import (
     now_of,
     process_runs,
@@ -184,6 +185,39 @@ def test_clocks_may_differ(stored, make_record):
     )
 
     assert states_of(stored) == ["active", "active"]
+
+
+def test_imported_runs_are_judged_by_their_own_clock(stored, make_record):
+    """Of old records, the time of receipt may be that of their file, or the import."""
+    imported = NOW + DAY
+    stored.add(
+        make_record(created=NOW, received=imported, process=1),
+        make_record(created=NOW + 1000, received=imported, process=2),
+    )
+    note_import(stored.connection, 0, imported)
+
+    assert states_of(stored) == ["silent", "active"]
+
+
+def test_imports_beside_records_of_clients(stored, make_record):
+    """What was imported, however late, makes nobody silent, nor anybody active."""
+
+    def client(at, pid):
+        return make_record(created=at - DAY, received=at, process=pid)
+
+    def old(pid):
+        return make_record(created=NOW - DAY, received=NOW + DAY, process=pid)
+
+    stored.add(client(NOW, 1), client(NOW + 900, 2))
+    for pid in (3, 4):
+        stored.add(old(pid))
+        note_import(stored.connection, pid - 1, NOW + DAY + pid)
+
+    assert states_of(stored) == ["silent", "active", "silent", "silent"]
+    # Also where only the one is asked for.
+    assert states_of(stored, node=Comparison("process", "=", 1)) == ["silent"]
+    stored.add(client(NOW + 1000, 5))
+    assert states_of(stored)[1:] == ["active", "silent", "silent", "active"]
 
 
 def test_an_empty_database(stored):
