@@ -14,11 +14,32 @@ Commands = Mapping[str, tuple[str, str]]
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
+    """A group whose commands are imported when they are called.
 
-    def __init__(self, *args: Any, commands_by_name: Commands, **options: Any) -> None:
+    `reading` names those that only read: of them, who closes the pipe has had
+    enough, as `head` has, and that is no failure. Others have not done all then,
+    or could not tell how it went.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        commands_by_name: Commands,
+        reading: frozenset[str] = frozenset(),
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self._commands = commands_by_name
+        self._reading = reading
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            if ctx.invoked_subcommand not in self._reading:
+                raise
+            ctx.exit()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""

@@ -42,6 +42,10 @@ COMMANDS: Final = {
     "completion": ("collector.cli.completion", "Let a shell complete words."),
 }
 
+READING: Final = frozenset(
+    {"query", "tail", "stats", "errors", "loggers", "processes", "new", "export"}
+)
+
 # sysexits(3), but for 2, which is what click says for a user's mistake.
 EXIT_USAGE: Final = 2
 EXIT_UNAVAILABLE: Final = 69
@@ -86,6 +90,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 @click.group(
     cls=MainGroup,
     commands_by_name=COMMANDS,
+    reading=READING,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
@@ -112,13 +117,25 @@ def main() -> None:
             cli(prog_name="logcollector")
         finally:
             # Not at the interpreter's end, where it can only say so and go on.
-            sys.stdout.flush()
+            _flush()
     except OSError as error:
-        # What is still to be written is given up.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            click.echo(f"logcollector: {error}", err=True)
+        _give_up()
+        click.echo(f"logcollector: {error}", err=True)
         sys.exit(1)
+
+
+def _flush() -> None:
+    """Write what is still to be written to stdout, unless nobody wants it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The command has ended, and its status tells how.
+        _give_up()
+
+
+def _give_up() -> None:
+    """Have what is still to be written to stdout go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _prepare_streams() -> None:

@@ -16,8 +16,9 @@ COMMANDS: Final = {
     "prune": ("collector.cli.db.prune", "Remove what is too old, or too much."),
     "reindex": ("collector.cli.db.reindex", "Make the search index anew."),
 }
+READING: Final = frozenset({"info"})
 
 
-@click.group(cls=LazyGroup, commands_by_name=COMMANDS)
+@click.group(cls=LazyGroup, commands_by_name=COMMANDS, reading=READING)
 def command() -> None:
     """Look after a database."""

@@ -15,8 +15,9 @@ COMMANDS: Final = {
     "retry": ("collector.cli.rejects.retry", "Store those that can be read today."),
     "clear": ("collector.cli.rejects.clear", "Delete them."),
 }
+READING: Final = frozenset({"list", "show", "export"})
 
 
-@click.group(cls=LazyGroup, commands_by_name=COMMANDS)
+@click.group(cls=LazyGroup, commands_by_name=COMMANDS, reading=READING)
 def command() -> None:
     """See what could not be stored as records, and try again."""
