@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -122,6 +122,16 @@ def oldest_first(reader: Reader, selection: Selection) -> Iterator[list[Kept]]:
     ):
         yield [Kept._make(row) for row in page]
         after = page[-1][0]
+
+
+def unknown(reader: Reader, ids: Iterable[int]) -> list[int]:
+    """Return those ids that no reject has, in order."""
+    rows = reader.rows(
+        "SELECT DISTINCT value FROM json_each(?) "
+        "WHERE value NOT IN (SELECT id FROM rejects) ORDER BY value",
+        (json.dumps(list(ids)),),
+    )
+    return [row[0] for row in rows]
 
 
 def payload_of(reader: Reader, reject_id: int) -> bytes | None:

@@ -130,13 +130,71 @@ def test_without_rejects(run, fill):
 
 
 @pytest.mark.parametrize("name", ["retry", "export", "clear"])
-def test_ids_that_are_not_there(run, rejects, name):
-    """Where no reject is meant, that is told, and nothing is done."""
+def test_none_is_meant(run, rejects, name):
+    """Where what is asked for holds for none, that is told, and is no failure."""
     path = rejects(b"x")
-    result = run("rejects", name, "77", "--db", path)
+    result = run("rejects", name, "--reason", "empty", "--db", path)
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"{path}: there are no such rejects\n"
+
+
+@pytest.mark.parametrize("name", ["show", "retry", "export", "clear"])
+def test_an_id_that_is_not_there(run, rejects, name):
+    """Who names a reject that is not there has made a mistake; status 1."""
+    path = rejects(b"x")
+    result = run("rejects", name, "77", "--db", path)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"logcollector: {path}: has no reject 77; `rejects list` tells which\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("retry", "1 stored, 0 remain rejected\n"),
+        ("export", ""),
+        ("clear -y", "1 rejects deleted\n"),
+    ],
+)
+def test_some_ids_that_are_not_there(run, rejects, name, said):
+    """The others are dealt with all the same."""
+    path = rejects(b'{"msg": "fine"}')
+    result = run("rejects", *name.split(), "1", "78", "77", "--db", path)
+
+    assert result.exit_code == 1
+    assert result.stderr == (f"{path}: {said}" if said else "") + (
+        f"logcollector: {path}: has no rejects 77, 78; `rejects list` tells which\n"
+    )
+    assert len(rows(path, "SELECT id FROM rejects")) == (name == "export")
+    assert len(result.stdout.splitlines()) == (name == "export")
+
+
+@pytest.mark.parametrize(
+    ("reason", "payload", "told"),
+    [
+        ("frame_too_large", b"GET ", "only its length was read"),
+        ("frame_too_large", b"\x7f\xff\xff\xff", "raise max_frame_bytes"),
+        ("truncated", stock_frame("x")[4:50], "only its beginning had arrived"),
+        ("connection_lost", stock_frame("x")[:50], "only its beginning had arrived"),
+        ("frame_timeout", b'{"msg', "to be sent again"),
+        ("stopped", b"", "to be sent again"),
+    ],
+)
+def test_what_was_never_whole(run, rejects, reason, payload, told):
+    """It is not decoded, as if it were a payload, but what is so and helps is told."""
+    path = rejects(payload, reason=reason)
+    shown = run("rejects", "show", "1", "--db", path)
+    retried = run("rejects", "retry", "1", "--db", path)
+
+    [today] = [line for line in shown.stdout.splitlines() if line.startswith("today")]
+    assert today.startswith(f"today     {reason}: ")
+    assert told in today
+    assert retried.exit_code == 1
+    assert retried.stdout == f"1: {today[10:]}\n"
+    assert retried.stderr == f"{path}: 0 stored, 1 remain rejected\n"
 
 
 @pytest.mark.parametrize("name", ["list", "show 1", "export", "retry 1", "clear -y 1"])
@@ -168,14 +226,6 @@ def test_show(run, rejects):
     assert "today     a record of app, INFO: fine now" in good.stdout
     assert good.stdout.splitlines()[-1].startswith("00000000  7d 71 00 28")
     assert good.stderr.startswith("16 of ")
-
-
-def test_show_one_that_is_not_there(run, rejects):
-    """It says so, and how to find out; status 1."""
-    result = run("rejects", "show", "77", "--db", rejects(b"x"))
-
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "has no reject 77" in result.stderr
 
 
 def test_export_as_json(run, rejects):

@@ -10,10 +10,16 @@ import click
 
 from collector.cli.database_path import database_path
 from collector.cli.options import database_option, timeout_option
-from collector.cli.rejects.selecting import selection_options, tell_of_none
+from collector.cli.rejects.selecting import no_such, selection_options, tell_of_none
 from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.reader import Deadline, open_reader
-from collector.store.rejected import STEP_REJECTS, Selection, delete, oldest_first
+from collector.store.rejected import (
+    STEP_REJECTS,
+    Selection,
+    delete,
+    oldest_first,
+    unknown,
+)
 
 
 @click.command()
@@ -39,15 +45,24 @@ def command(
     """
     path = database_path(database)
     with open_reader(path, Deadline(timeout)) as reader:
+        missing = unknown(reader, selection.ids)
         ids = [one.id for page in oldest_first(reader, selection) for one in page]
-    if not ids:
-        tell_of_none(path)
-        return
-    if not yes:
+    if ids and not yes:
         click.confirm(f"{path}: delete {len(ids):,} rejects?", abort=True, err=True)
+    if ids:
+        deleted = _deleted(path, ids)
+        click.echo(f"{path}: {deleted:,} rejects deleted", err=True)
+    elif not missing:
+        tell_of_none(path)
+    if missing:
+        raise no_such(path, missing)
+
+
+def _deleted(path: Path, ids: list[int]) -> int:
+    """Delete rejects step by step; return how many were still there."""
     deleted = 0
     with open_beside(path) as connection:
         for start in range(0, len(ids), STEP_REJECTS):
             deleted += delete(connection, ids[start : start + STEP_REJECTS])
             time.sleep(PAUSE_SECONDS)
-    click.echo(f"{path}: {deleted:,} rejects deleted", err=True)
+    return deleted

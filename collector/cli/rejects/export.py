@@ -12,11 +12,11 @@ import msgspec
 
 from collector.cli.database_path import database_path
 from collector.cli.options import database_option, timeout_option
-from collector.cli.rejects.selecting import selection_options, tell_of_none
+from collector.cli.rejects.selecting import no_such, selection_options, tell_of_none
 from collector.emit.visible import escaped
 from collector.errors import ReadError
 from collector.store.reader import Deadline, open_reader
-from collector.store.rejected import Selection, oldest_first, payload_of
+from collector.store.rejected import Selection, oldest_first, payload_of, unknown
 
 
 @click.command()
@@ -47,6 +47,7 @@ def command(
     path = database_path(database)
     exported = 0
     with open_reader(path, Deadline(timeout)) as reader:
+        missing = unknown(reader, selection.ids)
         for page in oldest_first(reader, selection):
             for reject in page:
                 payload = payload_of(reader, reject.id)
@@ -59,10 +60,12 @@ def command(
                 told = reject._asdict()
                 told["payload"] = base64.b64encode(payload).decode()
                 sys.stdout.write(escaped(msgspec.json.encode(told).decode()) + "\n")
-    if not exported:
-        tell_of_none(path)
-    elif folder is not None:
+    if exported and folder is not None:
         click.echo(f"{folder}: {exported:,} payloads", err=True)
+    elif not exported and not missing:
+        tell_of_none(path)
+    if missing:
+        raise no_such(path, missing)
 
 
 def _write(folder: Path, name: str, payload: bytes) -> None:

@@ -13,7 +13,7 @@ import click
 from collector.cli.database_path import database_path
 from collector.cli.options import database_option, timeout_option
 from collector.cli.progress_line import progress_line
-from collector.cli.rejects.selecting import selection_options, tell_of_none
+from collector.cli.rejects.selecting import no_such, selection_options, tell_of_none
 from collector.cli.rejects.today import Today
 from collector.cli.rendering.printable import one_line
 from collector.errors import DecodeError
@@ -27,6 +27,7 @@ from collector.store.rejected import (
     oldest_first,
     payload_of,
     store_again,
+    unknown,
 )
 
 
@@ -46,7 +47,8 @@ def command(
     With the limits that are in the settings today, so that what was too much for
     earlier ones gets in, and with what this version can read. Each becomes a
     record, received when it came, and is a reject no more; why others are not is
-    told. The daemon may run meanwhile. Exit status 1 when some remain.
+    told. The daemon may run meanwhile. Exit status 1 when some remain, or
+    one that is named is not there.
 
     \b
     Examples:
@@ -62,6 +64,7 @@ def command(
         open_beside(path) as connection,
         progress_line("decoding", "rejects") as progress,
     ):
+        missing = unknown(reader, selection.ids)
         for page in oldest_first(reader, selection):
             records, reasons = _decoded(reader, today, page)
             done = _stored(connection, records, reasons)
@@ -72,10 +75,13 @@ def command(
                 click.echo(f"{reject_id}: {one_line(reason)}")
             time.sleep(PAUSE_SECONDS)
             reader.deadline.restart()
-    if not stored + remaining:
+    if stored + remaining:
+        told = f"{path}: {stored:,} stored, {remaining:,} remain rejected"
+        click.echo(told, err=True)
+    elif not missing:
         tell_of_none(path)
-        return
-    click.echo(f"{path}: {stored:,} stored, {remaining:,} remain rejected", err=True)
+    if missing:
+        raise no_such(path, missing)
     if remaining:
         sys.exit(1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,6 +13,7 @@ import click
 
 from collector.cli.question import asked
 from collector.cli.time_zone import local_zone
+from collector.errors import ReadError
 from collector.query.narrowing import time_bounds
 from collector.store.rejected import Selection
 
@@ -25,6 +26,14 @@ MAX_ID: Final = 2**63 - 1
 def tell_of_none(path: Path) -> None:
     """Say that no reject is meant."""
     click.echo(f"{path}: there are no such rejects", err=True)
+
+
+def no_such(path: Path, ids: Sequence[int]) -> ReadError:
+    """Return the error for one or more ids that no reject has."""
+    what = "reject" if len(ids) == 1 else "rejects"
+    return ReadError(
+        f"{path}: has no {what} {', '.join(map(str, ids))}; `rejects list` tells which"
+    )
 
 
 def selection_options(*, must_choose: bool = False) -> Callable[[Function], Function]:

@@ -11,12 +11,12 @@ import click
 
 from collector.cli.database_path import database_path
 from collector.cli.options import database_option, timeout_option
-from collector.cli.rejects.selecting import MAX_ID
+from collector.cli.rejects.selecting import MAX_ID, no_such
 from collector.cli.rejects.today import Today
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.times import TimeTexts
 from collector.cli.time_zone import local_zone
-from collector.errors import DecodeError, ReadError
+from collector.errors import DecodeError
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import Kept, Selection, newest_first, payload_of
 
@@ -50,9 +50,7 @@ def command(
         found = list(newest_first(reader, Selection(ids=(reject_id,))))
         payload = payload_of(reader, reject_id)
     if not found or payload is None:
-        raise ReadError(
-            f"{path}: has no reject {reject_id}; `rejects list` tells which"
-        )
+        raise no_such(path, [reject_id])
     [reject] = found
     times = TimeTexts(UTC if utc else local_zone())
     for line in _head(reject, payload, times):

@@ -13,6 +13,20 @@ from collector.record import Record, normalise
 from collector.store.rejected import Kept
 from collector.wire.decoder import Decoder
 
+# Of what was never received whole, by the reason, why it can't be decoded.
+_BEGINNING: Final = (
+    "only its beginning had arrived, so it can't be stored; it has to be sent again"
+)
+NEVER_WHOLE: Final = {
+    "frame_too_large": "only its length was read, and no payload that could be stored; "
+    "if it was a record (its detail tells what it looks like), raise max_frame_bytes "
+    "and have it sent again",
+    "connection_lost": _BEGINNING,
+    "frame_timeout": _BEGINNING,
+    "stopped": _BEGINNING,
+    "truncated": _BEGINNING,
+}
+
 # Who has no address.
 UNIX_PEER: Final = "unix"
 
@@ -29,6 +43,9 @@ class Today:
 
         Raises DecodeError where it can't be one.
         """
+        if (why := NEVER_WHOLE.get(reject.reason)) is not None:
+            # Some bytes would be no record, of whatever they are the beginning.
+            raise DecodeError(reject.reason, why)
         if not reject.is_whole:
             raise DecodeError(
                 "incomplete",
