@@ -12,6 +12,7 @@ import click
 
 from collector.cli.options import text_or_json_option, timeout_option
 from collector.cli.terminal import terminal_has_colors
+from collector.errors import ConfigError
 from collector.settings import ENVIRONMENT_PREFIX
 
 # That this user may not read it is a finding like others.
@@ -38,6 +39,9 @@ ANY_PATH: Final = click.Path(path_type=Path, readable=False)
     metavar="ADDRESS",
     help="Send there: HOST:PORT, [IPV6]:PORT, /PATH.  [default: as in the settings]",
 )
+@click.option("--tls-ca", metavar="FILE", default="",
+              help="With --to, speak TLS; and see whether who speaks TLS has a "
+              "certificate of this CA.")  # fmt: skip
 @click.option("--tls-cert", metavar="FILE", default="",
               help="A certificate of one's own, if it is asked for.")  # fmt: skip
 @click.option("--tls-key", metavar="FILE", default="",
@@ -49,6 +53,7 @@ def command(
     config_file: Path | None,
     database: Path | None,
     to: str | None,
+    tls_ca: str,
     tls_cert: str,
     tls_key: str,
     timeout: float,
@@ -66,10 +71,11 @@ def command(
       logcollector doctor
       logcollector doctor --config /etc/logcollector/config.toml
       logcollector doctor --to logs.example.com:9020 --db copy.sqlite
+      logcollector doctor --to logs.example.com:9443 --tls-ca ca.pem --db copy.sqlite
       logcollector doctor -o json
     """
     # Heavy, and needed by this command alone.
-    from collector.addresses import parse_address
+    from collector.addresses import UnixAddress, parse_address
     from collector.cli.rendering.findings import Sheet, findings_json
     from collector.cli.settings_file import settings_file
     from collector.cli.status import status_by
@@ -82,8 +88,11 @@ def command(
         address = None if to is None else parse_address(to)
     except ValueError as error:
         raise click.UsageError(f"--to: {error}") from None
+    if tls_ca and isinstance(address, UnixAddress):
+        raise click.UsageError("--tls-ca: a UNIX socket has no TLS")
     if tls_key and not tls_cert:
         raise click.UsageError("--tls-key is of no use without --tls-cert")
+    _check_tls_files(tls_ca, tls_cert, tls_key)
     findings = examine(
         Order(
             version=version_text(),
@@ -91,6 +100,7 @@ def command(
             environment=dict(os.environ),
             flags={} if database is None else {"db": str(database)},
             to=address,
+            tls_ca=tls_ca,
             client_cert=tls_cert,
             client_key=tls_key,
             timeout_seconds=timeout,
@@ -111,3 +121,15 @@ def command(
         click.echo(sheet.summary(seen))
     if worst(seen) == "failed":
         sys.exit(1)
+
+
+def _check_tls_files(ca: str, cert: str, key: str) -> None:
+    """Raise ConfigError for files that TLS can't be spoken with."""
+    if not (ca or cert):
+        return
+    from collector.client.tls import client_context
+
+    try:
+        client_context(ca or None, cert or None, key or None)
+    except OSError as error:
+        raise ConfigError("TLS", str(error)) from None

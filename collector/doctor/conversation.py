@@ -34,6 +34,7 @@ Outcome = Literal[
     "wants_tls",  # reset, as it speaks TLS and we did not
     "no_tls",  # connected, and what is there does not speak TLS
     "tls_refused",  # it speaks TLS, and did not like this client
+    "untrusted",  # it speaks TLS, and its certificate is not of the CA, or the name
     "answered",  # it said something, which no collector does
 ]
 
@@ -42,7 +43,8 @@ Outcome = Literal[
 class Target:
     """Where to send, and what is known of the listener there.
 
-    `start` is the command that starts its collector.
+    `start` is the command that starts its collector. With `tls_ca` TLS is spoken,
+    and its certificate must be of that CA, and for `tls_name` if there is one.
     """
 
     address: Address
@@ -50,6 +52,13 @@ class Target:
     start: str = "logcollector serve"
     client_cert: str = ""
     client_key: str = ""
+    tls_ca: str = ""
+    tls_name: str = ""
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether to speak TLS."""
+        return self.tls is not None or bool(self.tls_ca)
 
     @property
     def tls(self) -> TlsSettings | None:
@@ -105,9 +114,11 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
                 # Who connects to an address of this host does so from it.
                 own_address = plain.getsockname()[0]
                 is_local = own_address == plain.getpeername()[0]
-            if target.tls is not None:
+            if target.is_tls:
                 stage = "tls"
-                encrypted = EncryptedStream(plain, _context(target), seconds)
+                encrypted = EncryptedStream(
+                    plain, _context(target), seconds, target.tls_name
+                )
                 certificate = encrypted.shake_hands()
                 stage = "talk"
                 encrypted.send(frames)
@@ -134,7 +145,7 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
 
 def speaks_tls(target: Target, seconds: float) -> bool:
     """Tell whether a listener of which nothing is known speaks TLS."""
-    if target.tls is not None or isinstance(target.address, UnixAddress):
+    if target.is_tls or isinstance(target.address, UnixAddress):
         return False
     try:
         with _connected(target.reachable, seconds) as plain:
@@ -157,10 +168,15 @@ def _connected(address: Address, seconds: float) -> Iterator[socket.socket]:
 
 
 def _context(target: Target) -> ssl.SSLContext:
-    # It is looked at below whose certificate it is, and nothing secret is sent.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    if target.tls_ca:
+        # As strict as clients are.
+        context = ssl.create_default_context(cafile=target.tls_ca)
+        context.check_hostname = bool(target.tls_name)
+    else:
+        # It is looked at below whose certificate it is, and nothing secret is sent.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if target.client_cert:
         context.load_cert_chain(target.client_cert, target.client_key or None)
@@ -196,6 +212,8 @@ def _outcome(error: OSError, stage: Literal["connect", "tls", "talk"]) -> Outcom
         return "silent"
     if isinstance(error, ConnectionError):
         return "hung_up"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "untrusted"
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         return "tls_refused"
     # To ssl, the end of a connection is an error like any other.

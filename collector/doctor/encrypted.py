@@ -21,18 +21,26 @@ _READ_BYTES: Final = 65536
 class EncryptedStream:
     """TLS over a connected socket, for at most so many seconds.
 
+    `name` is that of the server, if it is known.
+
     Everything raises OSError: ssl.SSLError for what the other side refuses or
     does not understand, TimeoutError when the time is over.
     """
 
     def __init__(
-        self, connection: socket.socket, context: ssl.SSLContext, seconds: float
+        self,
+        connection: socket.socket,
+        context: ssl.SSLContext,
+        seconds: float,
+        name: str = "",
     ) -> None:
         self._connection = connection
         self._until = time.monotonic() + seconds
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing)
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=name or None
+        )
 
     def shake_hands(self) -> bytes:
         """Begin; return the server's certificate, in DER."""

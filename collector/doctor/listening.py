@@ -140,7 +140,11 @@ def judge_listener(
     if other:
         return warning(step, other, "systemctl reload logcollector   # or kill -HUP")
     seen = f"takes connections ({talk.seconds * 1000:.0f} ms)"
-    return ok(step, seen + (", with TLS" if target.tls else ""))
+    if target.is_tls:
+        seen += ", with TLS"
+    if target.tls_ca:
+        seen += ", its certificate verified"
+    return ok(step, seen)
 
 
 def _other_certificate(target: Target, talk: Conversation) -> str:

@@ -20,6 +20,7 @@ class Order:
 
     `flags` are settings given by hand, `to` is an address instead of the
     settings' own, `timeout_seconds` is for each thing that is waited for.
+    `tls_ca`: which CA a listener in TLS must have its certificate from; "": any.
     `ask_status` raises CollectorError where the collector does not answer.
     """
 
@@ -28,6 +29,7 @@ class Order:
     environment: Mapping[str, str]
     flags: Mapping[str, object]
     to: Address | None
+    tls_ca: str
     client_cert: str
     client_key: str
     timeout_seconds: float

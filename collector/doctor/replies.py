@@ -69,11 +69,13 @@ def judge_conversation(step: str, target: Target, talk: Conversation) -> Finding
                 step,
                 "speaks TLS, and the settings given here say nothing of it",
                 "give the collector's settings: --config FILE",
+                "or the CA of its certificate: --tls-ca FILE",
             )
         case "no_tls":
+            wanted = "the settings say" if target.tls else "--tls-ca wants"
             return failed(
                 step,
-                f"does not speak TLS as the settings say: {talk.error}",
+                f"does not speak TLS, as {wanted}: {talk.error}",
                 "systemctl restart logcollector   # if the settings have changed",
                 f"see who it is: {owner}",
             )
@@ -83,6 +85,14 @@ def judge_conversation(step: str, target: Target, talk: Conversation) -> Finding
                 f"does not take this client's certificate: {talk.error}",
                 "give one that tls_client_ca has signed: --tls-cert FILE "
                 "--tls-key FILE",
+            )
+        case "untrusted":
+            return failed(
+                step,
+                f"clients that trust this CA refuse it: {talk.error}",
+                "see who has signed it, and for which names: openssl s_client -connect "
+                f"{shlex.quote(str(target.reachable))} </dev/null | openssl x509 "
+                "-noout -issuer -ext subjectAltName",
             )
         case "answered":
             return failed(

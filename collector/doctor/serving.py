@@ -74,16 +74,23 @@ def _targets(order: Order, settings: Settings, status: Status | None) -> list[Ta
         addresses = [picked(address, status.addresses) for address in addresses]
     if order.to is not None:
         addresses = [order.to]
-    return [
-        Target(
-            address,
-            _rules(settings, address),
-            order.commands.start,
-            order.client_cert,
-            order.client_key,
-        )
-        for address in addresses
-    ]
+    return [_target(order, address, _rules(settings, address)) for address in addresses]
+
+
+def _target(order: Order, address: Address, rules: ListenerSettings | None) -> Target:
+    # Who gives a CA and an address does as a client there does; for a listener of
+    # the settings, nobody knows by which name its clients reach it.
+    is_clients = isinstance(address, TcpAddress) and address == order.to
+    has_tls = is_clients or (rules is not None and rules.tls is not None)
+    return Target(
+        address,
+        rules,
+        order.commands.start,
+        order.client_cert,
+        order.client_key,
+        tls_ca=order.tls_ca if has_tls else "",
+        tls_name=address.host if isinstance(address, TcpAddress) and is_clients else "",
+    )
 
 
 def picked(address: Address, told: Sequence[str]) -> Address:
@@ -123,7 +130,7 @@ def _delivery(order: Order, settings: Settings, reached: list[Target]) -> Findin
             DELIVERY, "no listener of this collector can be sent to, see above"
         )
     # One that can be sent to without more: in plain text, before TLS.
-    target = min(reached, key=lambda target: target.tls is not None)
+    target = min(reached, key=lambda target: target.is_tls)
     if not settings.db:
         return skipped(DELIVERY, "nothing is stored, so nothing can be found")
     database = Path(settings.db).absolute()

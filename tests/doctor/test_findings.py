@@ -373,6 +373,7 @@ TAKEN = Conversation(outcome="taken", is_local=True)
         ("wants_tls", "failed", "speaks TLS"),
         ("no_tls", "failed", "does not speak TLS"),
         ("tls_refused", "failed", "certificate"),
+        ("untrusted", "failed", "clients that trust this CA refuse it"),
         ("answered", "failed", "is no collector: it answered"),
     ],
 )

@@ -350,6 +350,59 @@ def test_tls(examine: Examine, start_daemon: Any, tmp_path: Path) -> None:
     assert "speaks TLS" in plainly["delivery"]["seen"]
 
 
+def test_a_ca_of_ones_own(examine: Examine, start_daemon: Any, tmp_path: Path) -> None:
+    """With a CA, a daemon is spoken to in TLS as its clients do, without settings."""
+    authority = Authority(tmp_path)
+    other = Authority(tmp_path, "other")
+    mine = authority.issue("mine", "mine.example")
+    cert = authority.issue("server", "127.0.0.1")
+    daemon = start_daemon(*tls_flags(cert, tls_client_ca=authority.ca))
+    step = f"listener 127.0.0.1:{daemon.port}"
+    own = ("--tls-cert", mine[0], "--tls-key", mine[1])
+    told = examine(*of(daemon), "--tls-ca", authority.ca, *own)
+    unknown = examine(*of(daemon), "--tls-ca", other.ca, *own)
+
+    assert told.status == 0, told
+    assert told[step]["seen"].endswith("with TLS, its certificate verified")
+    assert told["delivery"]["state"] == "ok"
+    assert unknown[step]["state"] == "failed"
+    assert "its certificate is not accepted" in unknown[step]["seen"]
+    assert "openssl x509 -noout -issuer" in unknown[step]["advice"][0]
+
+
+def test_a_certificate_of_another_name(
+    examine: Examine, start_daemon: Any, tmp_path: Path
+) -> None:
+    """The name is that of --to; what a listener is bound to is no name of clients."""
+    authority = Authority(tmp_path)
+    cert = authority.issue("server", "logs.example")
+    daemon = start_daemon(*tls_flags(cert))
+    step = f"listener 127.0.0.1:{daemon.port}"
+    settings = {"tls_cert": cert[0], "tls_key": cert[1], "port": daemon.port}
+    database = ("--db", daemon.database)
+    told = examine(*database, "--tls-ca", authority.ca, **settings)
+    other = examine(*of(daemon), "--tls-ca", authority.ca, **settings)
+
+    assert told.status == 0, told
+    assert told[step]["seen"].endswith("with TLS, its certificate verified")
+    assert "IP address mismatch" in other[step]["seen"]
+
+
+def test_no_tls_where_it_is_wanted(
+    examine: Examine, start_daemon: Any, tmp_path: Path
+) -> None:
+    """With a CA, a plain listener named by hand is none; of the settings it is."""
+    ca = Authority(tmp_path).ca
+    daemon = start_daemon()
+    step = f"listener 127.0.0.1:{daemon.port}"
+    told = examine(*of(daemon), "--tls-ca", ca)
+    known = examine("--db", daemon.database, "--tls-ca", ca, port=daemon.port)
+
+    assert told[step]["state"] == "failed"
+    assert told[step]["seen"].startswith("does not speak TLS, as --tls-ca wants")
+    assert known.status == 0, known
+
+
 def test_a_certificate_that_was_not_reloaded(
     examine: Examine, start_daemon: Any, tmp_path: Path
 ) -> None:
@@ -486,6 +539,9 @@ def test_no_such_folder(examine: Examine, tmp_path: Path) -> None:
     [
         (["--to", "host:port"], "no port"),
         (["--tls-key", "x"], "--tls-cert"),
+        (["--tls-ca", "none.pem"], "none.pem"),
+        (["--tls-cert", "none.pem"], "none.pem"),
+        (["--to", "/x.sock", "--tls-ca", "none.pem"], "a UNIX socket has no TLS"),
         (["--timeout", "nan"], "valid number"),
     ],
 )
