@@ -39,9 +39,10 @@ ORPHANS_SHARE: Final = 0.05
 class PruneRun:
     """One run over a database in autocommit mode.
 
-    `removed` counts records by what they exceeded, `age` or `size`. `now` is in
-    epoch seconds. `removed_before` is how many earlier runs removed without
-    looking for orphans; None: look for them in any case.
+    `removed` counts records by what they exceeded, `age` or `size`, step by step, and
+    so does `total`, of several runs. `clock` tells epoch seconds. `removed_before` is
+    how many earlier runs removed without looking for orphans; None: look for them in
+    any case.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class PruneRun:
         *,
         clock: Callable[[], float] = time.time,
         removed_before: int | None = 0,
+        total: Counter[str] | None = None,
     ) -> None:
         self._policy = policy
         self._connection = connection
@@ -61,6 +63,7 @@ class PruneRun:
         self._looked_at = 0
         self._steps = self._run()
         self.removed: Counter[str] = Counter()
+        self._total: Counter[str] = Counter() if total is None else total
         self.rejects_removed = 0
         self.interned_removed = 0
         self.has_looked_for_orphans = False
@@ -95,6 +98,7 @@ class PruneRun:
             above_id = step.last_id
             if step.removed:
                 self.removed[reason] += step.removed
+                self._total[reason] += step.removed
             yield reason
 
     def _old_rejects(self) -> Iterator[str]:

@@ -43,8 +43,9 @@ class Pruner:
     """Keeps a database to a policy.
 
     With a policy a file of `reserve_bytes` is kept beside the database, and given
-    back when the file system is full, since removing takes space at first. `run`
-    may be cancelled at any time.
+    back when the file system is full, since removing takes space at first.
+    `removed_total` counts records as they go, by what they exceeded. `run` may be
+    cancelled at any time.
     """
 
     def __init__(
@@ -144,15 +145,15 @@ class Pruner:
                 connection,
                 clock=self._clock,
                 removed_before=self._removed,
+                total=self.removed_total,
             )
         return self._run
 
     def _end_run(self) -> None:
-        """Take over what a run has counted, also one that failed."""
+        """Remember how much a run has removed, also one that failed."""
         run, self._run = self._run, None
         if run is None:
             return
-        self.removed_total.update(run.removed)
         self._removed += run.removed.total()
         if run.has_looked_for_orphans:
             self._removed = 0

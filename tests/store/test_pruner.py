@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from collector.store import prune_run
+from collector.store import prune_run, pruning
 from collector.store.pruner import Pruner
 from collector.store.retention import DAY, Policy
 
@@ -56,6 +56,27 @@ async def test_what_is_old_goes_while_records_come(running, make_record):
     ]
     assert pruner.removed_total == {"age": 76}
     assert reserve(one).stat().st_size == 4096
+
+
+async def test_each_step_is_counted(running, make_record, monkeypatch):
+    """What is removed is counted as it goes, not when the run has ended."""
+    one = await running()
+    one.add(*hours(make_record, 100, 0))
+    await one.finish()
+    pruner = make_pruner(one, Policy(max_age_seconds=DAY))
+    prune_some = prune_run.prune_some
+    counted = []
+
+    def seen(connection, cut, above_id):
+        counted.append(pruner.removed_total["age"])
+        return prune_some(connection, cut, above_id)
+
+    monkeypatch.setattr(pruning, "STEP_IDS", 30)
+    monkeypatch.setattr(prune_run, "prune_some", seen)
+    await pruner.look()
+
+    assert counted == [0, 30, 60, 76]
+    assert pruner.removed_total == {"age": 76}
 
 
 async def test_without_a_policy_nothing_is_touched(running, make_record):
