@@ -274,7 +274,7 @@ BAD = [
     (b"[1, 2]", "no_object"),
     (b'{"name": "x"}', "no_message"),
     (b"\xff\xfe", "malformed_json"),
-    (b'{"msg": ' + b"[" * 5000 + b"]" * 5000 + b"}", "too_deep"),
+    (b'{"msg": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", "too_deep"),
 ]
 
 

@@ -142,10 +142,10 @@ async def test_a_full_disk_takes_the_reserve(running, make_record, said, monkeyp
 
 def full_error():
     """Return the error of a full database, as SQLite itself raises it."""
-    connection = sqlite3.connect(":memory:")
-    connection.execute("PRAGMA max_page_count = 1")
-    with pytest.raises(sqlite3.OperationalError) as caught:
-        connection.execute("CREATE TABLE x (y)")
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            connection.execute("CREATE TABLE x (y)")
     return caught.value
 
 
