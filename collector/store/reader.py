@@ -73,7 +73,7 @@ class Reader:
         self._connection = connection
         self._path = path
         self.deadline: Final = deadline
-        self._interrupted = False
+        self._raised: BaseException | None = None
         connection.set_progress_handler(
             self._noticing(lambda: deadline.seconds_left() <= 0), STEPS_PER_CHECK
         )
@@ -89,14 +89,14 @@ class Reader:
             )
 
     def _noticing(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what does the same; Ctrl-C in it ends the search as that."""
+        """Return what does the same, and notes what is raised in it."""
 
         # SQLite makes an error of its own of whatever is raised in here.
         def noticing(*values: object) -> Any:
             try:
                 return call(*values)
-            except KeyboardInterrupt:
-                self._interrupted = True
+            except BaseException as error:
+                self._raised = error
                 raise
 
         return noticing
@@ -145,10 +145,14 @@ class Reader:
                 self._connection.text_factory = decoded
                 return take(self._connection.execute(sql, parameters))
         except (*FAULTS, MemoryError, OverflowError) as error:
-            if self._interrupted:
+            raised, self._raised = self._raised, None
+            if isinstance(raised, KeyboardInterrupt):
                 raise KeyboardInterrupt from None
             # Whatever a deadline interrupts fails for some other reason.
             self.deadline.check()
+            if raised is None and _is_of_a_function(error):
+                # Only a signal can raise before the function itself has begun.
+                raise KeyboardInterrupt from None
             raise explained(self._path, error) from None
 
     def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
@@ -224,6 +228,12 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_of_a_function(error: BaseException) -> bool:
+    """Tell whether SQLite reports that a function of ours, or the handler, raised."""
+    interrupted = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT
+    return interrupted or "user-defined function raised" in str(error)
 
 
 def _check_file(path: Path) -> None:

@@ -1,5 +1,7 @@
 """A reader reads what is there, keeps nothing open, and leaves no trace."""
 
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,35 @@ def test_a_function_that_fails_is_a_read_error(stored):
         reader.register([Function("fails", 1, fail)])
         with pytest.raises(ReadError, match="function raised"):
             reader.rows("SELECT fails(1)")
+
+
+def test_ctrl_c_is_no_error_of_the_database(stored):
+    """A signal ends a search as that wherever it comes, also as a function begins."""
+    endless = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT noted(i + 1) FROM n "
+        "LIMIT 1000000000) SELECT count(*) FROM n"
+    )
+    main_thread = threading.get_ident()
+
+    def noted(number):
+        if number % 1000 == 0:
+            searching.set()
+        return number
+
+    def interrupt():
+        searching.wait()
+        signal.pthread_kill(main_thread, signal.SIGINT)
+
+    with reading(stored.path) as reader:
+        reader.register([Function("noted", 1, noted)])
+        for _ in range(20):
+            searching = threading.Event()
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            with pytest.raises(KeyboardInterrupt):
+                reader.rows(endless)
+            thread.join()
+        assert reader.value("SELECT 7") == 7
 
 
 @pytest.mark.parametrize("name", ["a b?c#d%41.sqlite", "é😀.sqlite", "a&mode=rwc"])
