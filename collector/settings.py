@@ -30,6 +30,7 @@ from collector.listen_settings import (
     listener_settings,
 )
 from collector.setting_values import parse_level
+from collector.storable import MAX_EXTRA_DEPTH
 
 ENVIRONMENT_PREFIX: Final = "LOGCOLLECTOR_"
 
@@ -133,7 +134,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Count, _about("Values kept of one record's containers; more are cut off.")
     ] = 10_000
     decode_max_depth: Annotated[
-        Count, _about("Nesting kept of one attribute; deeper is cut off.")
+        Annotated[int, Meta(ge=1, le=MAX_EXTRA_DEPTH)],
+        _about("Nesting kept of one attribute; deeper is cut off."),
     ] = 64
     decode_max_text_bytes: Annotated[
         Count, _about("Memory for the large texts of one record.")

@@ -17,6 +17,10 @@ MAX_KEY_CHARS: Final = 512
 MAX_EXTRA_CHARS: Final = 1024 * 1024
 MAX_EXTRA_VALUES: Final = 20_000
 
+# Nesting of one attribute, whatever the settings permit: SQLite's JSON functions
+# take 1,000 levels, and the stack of Python as many calls.
+MAX_EXTRA_DEPTH: Final = 200
+
 # Long texts are repaired in place of characters, not with longer escapes,
 # so that a hostile text can't grow.
 MAX_ESCAPED_CHARS: Final = 1024 * 1024
@@ -50,6 +54,7 @@ class ExtraWalk:
     def __init__(self) -> None:
         self._chars: int = MAX_EXTRA_CHARS
         self._values: int = MAX_EXTRA_VALUES
+        self._depth: int = 0
 
     def value(self, value: object) -> object:
         """Return a plain value that JSON holds; what is beyond the bounds is cut."""
@@ -66,6 +71,18 @@ class ExtraWalk:
             return self._text(text_of(value))
         if isinstance(value, float):
             return value if math.isfinite(value) else str(value)
+        if isinstance(value, list | dict):
+            if self._depth >= MAX_EXTRA_DEPTH:
+                return CUT
+            self._depth += 1
+            inside = self._inside(value)
+            self._depth -= 1
+            return inside
+        return self._text(str(type(value)))
+
+    def _inside(
+        self, value: list[object] | dict[str, object]
+    ) -> list[object] | dict[str, object]:
         if isinstance(value, list):
             items: list[object] = []
             for item in value:
@@ -73,14 +90,12 @@ class ExtraWalk:
                 if self._values < 0:
                     break
             return items
-        if isinstance(value, dict):
-            pairs: dict[str, object] = {}
-            for key, item in value.items():
-                pairs[self._text(key)] = self.value(item)
-                if self._values < 0:
-                    break
-            return pairs
-        return self._text(str(type(value)))
+        pairs: dict[str, object] = {}
+        for key, item in value.items():
+            pairs[self._text(key)] = self.value(item)
+            if self._values < 0:
+                break
+        return pairs
 
     def spent(self) -> bool:
         """Tell whether nothing more is to be kept."""

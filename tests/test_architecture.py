@@ -57,7 +57,13 @@ ALLOWED = {
         "listen_settings",
     },
     "setting_values": {"addresses", "amounts", "http_token", "listen_settings"},
-    "settings": {"addresses", "formats", "listen_settings", "setting_values"},
+    "settings": {
+        "addresses",
+        "formats",
+        "listen_settings",
+        "setting_values",
+        "storable",
+    },
     "config": {
         "errors",
         "addresses",

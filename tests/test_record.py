@@ -21,7 +21,7 @@ from collector.record import (
     level_name,
     normalise,
 )
-from collector.storable import clean
+from collector.storable import MAX_EXTRA_DEPTH, clean
 
 RECEIVED = 1_800_000_000.25
 OWN = list(vars(logging.makeLogRecord({})))
@@ -359,6 +359,19 @@ def test_extras_are_bounded_together():
     assert len(made(x=[[0] * 100 for _ in range(1000)]).extra) < 200_000
     shared = "z" * 1_000_000
     assert len(made(x=[shared] * 1000).extra) < 4 * 1024 * 1024
+
+
+def test_extras_are_bounded_in_depth(database):
+    """What is nested deeper than SQLite's JSON functions can read is cut off."""
+    deep: object = [1]
+    for _ in range(2 * MAX_EXTRA_DEPTH):
+        deep = {"a": deep}
+    extra = made(deep=deep).extra
+
+    kind = database.execute("SELECT json_type(?, '$.deep.a')", (extra,)).fetchone()
+    assert kind == ("object",)
+    assert extra.count("{") == MAX_EXTRA_DEPTH + 1
+    assert extra.rstrip("}").endswith('{"a":"…"')
 
 
 def test_names_of_extras_count():

@@ -13,9 +13,9 @@ from collector.moving.json_lines import JsonLines, epoch
 from collector.moving.line import COLUMNS, LineWriter
 from collector.moving.stored_records import StoredRecords, same_extra
 from collector.record import RECORD_FIELDS, normalise
+from collector.storable import MAX_EXTRA_DEPTH
 from collector.store.rows import delay_ms
 from collector.store.stored_rows import StoredRow
-from collector.wire.limits import DecodeLimits
 
 
 def row_of(record):
@@ -108,7 +108,7 @@ def test_what_is_no_extra_is_none(extra):
 def test_a_deep_extra_is_cut_or_none():
     """How deep JSON may be to be read depends on Python; what is kept does not."""
     deep = same_extra('{"a":' * 2000 + "1" + "}" * 2000)
-    assert deep is None or deep.count("{") <= DecodeLimits().max_depth + 1
+    assert deep is None or deep.count("{") == MAX_EXTRA_DEPTH + 1
 
 
 @pytest.mark.parametrize(
