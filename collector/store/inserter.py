@@ -39,9 +39,9 @@ _INSERT_REJECT: Final = (
 TRIMS_PER_TURN: Final = 16
 
 _DELETE_REJECTS: Final = (
-    f"DELETE FROM rejects WHERE (peer = '{IMPORT_PEER}') = ?1 AND id <= "
-    f"(SELECT id FROM rejects WHERE (peer = '{IMPORT_PEER}') = ?1 "
-    "ORDER BY id DESC LIMIT 1 OFFSET ?2)"
+    f"DELETE FROM rejects WHERE (peer = '{IMPORT_PEER}') = :is_import AND id <= "
+    f"(SELECT id FROM rejects WHERE (peer = '{IMPORT_PEER}') = :is_import "
+    "ORDER BY id DESC LIMIT 1 OFFSET :kept)"
 )
 _KEEP_NUMBER: Final = "UPDATE writer_state SET batch = ?"
 _KEEP_POSITION: Final = "UPDATE writer_state SET spool_segment = ?, spool_offset = ?"
@@ -206,4 +206,6 @@ def insert_rejects(
     step = max(1, max_rejects // TRIMS_PER_TURN)
     if last_id // step > (last_id - len(rejects)) // step:
         is_import = rejects[0].peer == IMPORT_PEER
-        connection.execute(_DELETE_REJECTS, [is_import, max_rejects])
+        connection.execute(
+            _DELETE_REJECTS, {"is_import": is_import, "kept": max_rejects}
+        )
