@@ -20,7 +20,7 @@ help:
 	@echo "make fmt     format the code"
 	@echo "make bench   measure how fast records are taken in, found and moved (20 minutes)"
 	@echo "make fuzz    search longer for payloads that the decoder mishandles"
-	@echo "make faults  inject real faults and measure what they do (some minutes; more as root)"
+	@echo "make faults  inject real faults and measure what they do (ten minutes; more as root)"
 	@echo "make recipes install Django, Celery and so on, and try the recipes of docs/recipes with them"
 	@echo "make soak    ten minutes of load and mixed faults, then the accounts (SOAK_SECONDS)"
 	@echo "make build   make the wheel and the source archive in dist/"

@@ -31,8 +31,7 @@ class ParquetWriter:
             import pyarrow.parquet as pq
         except ImportError:
             raise TransferError(
-                "parquet needs pyarrow: pip install 'logcollector[parquet]', or "
-                "choose --format jsonl"
+                "parquet needs pyarrow: pip install pyarrow, or choose --format jsonl"
             ) from None
         self._pa: Any = pa
         self._schema = pa.schema([(name, _type(pa, name)) for name in COLUMNS])
