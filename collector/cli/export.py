@@ -89,8 +89,15 @@ def command(
             stream = sys.stdout.buffer
             # On a terminal the records themselves show how far it is.
             is_wanted = not sys.stdout.isatty()
-            with progress_bar("exporting", is_wanted=is_wanted) as progress:
-                written = export_to_stream(reader, request, writer, stream, progress)
+            try:
+                with progress_bar("exporting", is_wanted=is_wanted) as progress:
+                    written = export_to_stream(
+                        reader, request, writer, stream, progress
+                    )
+            except BrokenPipeError:
+                # Enough, as of commands that only read. An export to a file that
+                # can't tell how it went is none of them.
+                return
             if not written:
                 hint_at_misspelt(reader, reading.node)
             return

@@ -43,7 +43,7 @@ COMMANDS: Final = {
 }
 
 READING: Final = frozenset(
-    {"query", "tail", "stats", "errors", "loggers", "processes", "new", "export"}
+    {"query", "tail", "stats", "errors", "loggers", "processes", "new"}
 )
 
 # sysexits(3), but for 2, which is what click says for a user's mistake.

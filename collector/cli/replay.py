@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from collector.addresses import Address, UnixAddress, parse_address
+from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.options import Seconds
 from collector.cli.outlet import Outlet
 from collector.cli.pace import Pace
@@ -117,6 +118,8 @@ def command(
             outlet.close()
             progress.clear()
             click.echo(replay.told(), err=True)
+        if replay.has_found_nothing:
+            hint_at_misspelt(reader, reading.node)
     if replay.stopped_by is not None:
         sys.exit(128 + replay.stopped_by)
 
@@ -146,6 +149,11 @@ class Replay:
         self._sent = self._confirmed = 0
         self._is_done = False
         self.stopped_by: int | None = None
+
+    @property
+    def has_found_nothing(self) -> bool:
+        """Whether all is done, and there was nothing to send."""
+        return self._is_done and not self._sent
 
     def stop(self, number: int, _: object) -> None:
         """Stop at the next record, on a signal; on another one, at once."""

@@ -16,8 +16,11 @@ LIKENESS: Final = 0.75
 # `uid` is not `id`, and `ms` is not `msg`.
 LEAST_CHARS: Final = 3
 
+# `has` is none, and like `hash`.
 _FIELDS: Final = {
-    name.casefold(): name for name in FIELD_NAMES if len(name) >= LEAST_CHARS
+    name.casefold(): name
+    for name in FIELD_NAMES
+    if len(name) >= LEAST_CHARS and name != "has"
 }
 
 

@@ -212,13 +212,14 @@ def states(
 def received_times(reader: Reader, ids: Iterable[int]) -> dict[int, float]:
     """Return when the records of some ids were received, of those there are.
 
-    Of imported ones it is when they were created: where their source did not tell
-    when they were received, that is the time of the file, or of the import.
+    Of imported ones it is when they were created, if that is earlier: where their
+    source did not tell when they were received, that is the time of the file, or of
+    the import.
     """
     rows = reader.rows(
         "SELECT id, created + CASE WHEN id <= (SELECT last_id FROM imports "
         "WHERE first_id <= r.id ORDER BY first_id DESC LIMIT 1) "
-        "THEN 0 ELSE delay_ms / 1000.0 END FROM records AS r "
+        "THEN min(delay_ms, 0) ELSE delay_ms END / 1000.0 FROM records AS r "
         "WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,8 +33,11 @@ INDEXED_IDS: Final = 5_000_000
 # How common a piece is is told from the newest records.
 SAMPLED_IDS: Final = 5_000
 
-# Ids that tell whether records are like something lately: a tenth of a second.
+# Ids that tell whether records are like something lately: a twentieth of a second,
+# but where records are large; then it is as many as there is time for.
 NEWEST_IDS: Final = 50_000
+NEWEST_STEP: Final = 500
+NEWEST_SECONDS: Final = 0.3
 
 # Rows of one statement that fetches found records, and their characters.
 FETCHED_ROWS: Final = 500
@@ -258,10 +262,20 @@ class Search:
 
 
 def is_among_newest(reader: Reader, node: Node) -> bool:
-    """Tell whether one of the newest records matches, of `NEWEST_IDS` ids."""
-    newest = reader.value("SELECT coalesce(max(id), 0) FROM records")
-    search = Search(reader, node, after=newest - NEWEST_IDS)
-    return any(search.ids(newest_first=True, limit=1))
+    """Tell whether one of the newest records matches, of those there is time for."""
+    until = time.monotonic() + NEWEST_SECONDS
+    high = reader.value("SELECT coalesce(max(id), 0) FROM records")
+    least = max(0, high - NEWEST_IDS)
+    ids = NEWEST_STEP
+    while high > least and time.monotonic() < until:
+        low = max(least, high - ids)
+        search = Search(reader, node, before=high + 1, after=low)
+        if any(search.ids(newest_first=True, limit=1)):
+            return True
+        high = low
+        # A search has its cost, too.
+        ids *= 2
+    return False
 
 
 def call_sites(reader: Reader, part: Node) -> list[int]:

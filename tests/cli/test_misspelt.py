@@ -1,5 +1,7 @@
 """What commands say when they find nothing, and a name is like that of a field."""
 
+import re
+
 import pytest
 
 HINT = "hint: levl is read as extra.levl; did you mean level?\n"
@@ -49,6 +51,13 @@ def test_hint_of_a_file(run, database, tmp_path):
     file = tmp_path / "a.jsonl"
     result = run("export", "--db", database, "--to", file, "levl>=error")
     assert (result.exit_code, result.stderr) == (0, f"{file}: 0 records\n{HINT}")
+
+
+def test_hint_of_replay(run, database):
+    """`replay` tells it behind how much it has sent, which is nothing."""
+    result = run("replay", "--db", database, "--to", "127.0.0.1:1", "levl>=error")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert re.fullmatch(rf"0 records sent in .* s\n{re.escape(HINT)}", result.stderr)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,42 @@ def test_a_broken_pipe_of_what_is_not_done(stored: Callable[..., Path]) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_broken_pipe_of_files(
+    stored: Callable[..., Path], tmp_path: Path, unbuffered: str
+) -> None:
+    """What is to go to files is not claimed to be done when stderr is closed."""
+    database = stored(stock_frame("hello"))
+    file = tmp_path / "a.jsonl"
+    run_command("export", "--db", database, "--to", file, folder=tmp_path)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO rejects VALUES (?, 0, 'p', 'r', 'd', zeroblob(9000), 1)",
+            [[1], [2]],
+        )
+
+    def status(closed: str, *arguments: object) -> int:
+        reading, writing = os.pipe()
+        os.close(reading)
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        try:
+            return subprocess.run(
+                [*COMMAND, *map(str, arguments), "--db", database],
+                env=environment({"PYTHONUNBUFFERED": unbuffered}),
+                **{**streams, closed: writing},
+                timeout=PATIENCE_SECONDS,
+                check=False,
+            ).returncode
+        finally:
+            os.close(writing)
+
+    assert status("stderr", "export", "--to", file, "--continue") == 1
+    # The third is not there.
+    folder = tmp_path / "payloads"
+    assert status("stderr", "rejects", "export", 1, 2, 3, "--to", folder) == 1
+    assert status("stdout", "rejects", "export") == 0
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash has pipefail")
 @pytest.mark.parametrize("command", ["query -n 0", "tail -n 3000", "export"])
 def test_head(stored: Callable[..., Path], command: str) -> None:

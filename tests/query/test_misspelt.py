@@ -34,7 +34,7 @@ def test_like_a_field(read, query, field):
         '"levl:error"',
         "level>=error msg:x HOST:a levelname:info extra:x",
         "user.id=42 user:x status>=500 duration>1 retries=3",
-        "uid=3 ms>100 ip:x",
+        "uid=3 ms>100 ip:x hash:ab12",
         "extra.levl:error",
         "levl.name:error",
         "-levl:error timeout",

@@ -199,6 +199,15 @@ def test_imported_runs_are_judged_by_their_own_clock(stored, make_record):
     assert states_of(stored) == ["silent", "active"]
 
 
+def test_an_imported_clock_that_is_ahead(stored, make_record):
+    """An imported record of a host whose clock is ahead makes nobody silent."""
+    stored.add(make_record(created=NOW, received=NOW, process=1))
+    stored.add(make_record(created=NOW + 9 * DAY, received=NOW + 5, process=2))
+    note_import(stored.connection, 1, NOW + 5)
+
+    assert states_of(stored) == ["active", "active"]
+
+
 def test_imports_beside_records_of_clients(stored, make_record):
     """What was imported, however late, makes nobody silent, nor anybody active."""
 

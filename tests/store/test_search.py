@@ -9,9 +9,27 @@ from query.test_agreement import draw_node
 from store.hypotheses import DAY, NOW, batches, drawn_values
 from store.stored import new_stored, reading
 
-from collector.query.tree import Comparison, Everything, Glob, Since, Text, Until, every
+from collector.query.tree import (
+    Comparison,
+    Everything,
+    Glob,
+    Has,
+    Path,
+    Since,
+    Text,
+    Until,
+    every,
+)
 from collector.store import rollups, search, search_index
-from collector.store.search import Search, Slice, cut, fetch, fetch_after, time_span
+from collector.store.search import (
+    Search,
+    Slice,
+    cut,
+    fetch,
+    fetch_after,
+    is_among_newest,
+    time_span,
+)
 from collector.store.search_index import Part, create_index
 
 
@@ -376,6 +394,22 @@ def test_the_span_of_a_query_is_its_own_or_that_of_the_records(stored, make_reco
         assert last - 60 <= NOW + DAY < last
         node = every(Since(NOW + 5), Until(NOW + 7.5))
         assert time_span(reader, node) == (NOW + 5, NOW + 7.5)
+
+
+def test_the_newest_are_looked_at_step_by_step(stored, make_record, monkeypatch):
+    """All of so many ids, but no more when the time for it is over."""
+    monkeypatch.setattr(search, "NEWEST_IDS", 12)
+    monkeypatch.setattr(search, "NEWEST_STEP", 2)
+    stored.add(*[make_record(extra=f'{{"key{n}": 1}}') for n in range(1, 21)])
+
+    def found(reader):
+        keys = range(1, 21)
+        return [n for n in keys if is_among_newest(reader, Has(Path((f"key{n}",))))]
+
+    with reading(stored.path) as reader:
+        assert found(reader) == list(range(9, 21))
+        monkeypatch.setattr(search, "NEWEST_SECONDS", 0.0)
+        assert found(reader) == []
 
 
 def test_a_slice_names_the_column_that_has_its_ids():

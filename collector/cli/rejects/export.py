@@ -59,7 +59,12 @@ def command(
                     continue
                 told = reject._asdict()
                 told["payload"] = base64.b64encode(payload).decode()
-                sys.stdout.write(escaped(msgspec.json.encode(told).decode()) + "\n")
+                try:
+                    sys.stdout.write(escaped(msgspec.json.encode(told).decode()) + "\n")
+                except BrokenPipeError:
+                    # Enough, as of commands that only read, which writing payloads
+                    # to a folder is not.
+                    return
     if exported and folder is not None:
         click.echo(f"{folder}: {exported:,} payloads", err=True)
     elif not exported and not missing:

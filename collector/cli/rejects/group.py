@@ -15,7 +15,7 @@ COMMANDS: Final = {
     "retry": ("collector.cli.rejects.retry", "Store those that can be read today."),
     "clear": ("collector.cli.rejects.clear", "Delete them."),
 }
-READING: Final = frozenset({"list", "show", "export"})
+READING: Final = frozenset({"list", "show"})
 
 
 @click.group(cls=LazyGroup, commands_by_name=COMMANDS, reading=READING)
