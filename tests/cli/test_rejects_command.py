@@ -254,6 +254,9 @@ def test_export_as_files(run, rejects, tmp_path):
         "1.payload": b"one",
         "3.payload": b"three",
     }
+    # As those of other files with content of records, whatever others may read.
+    assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o640}
+    assert folder.stat().st_mode & 0o777 == 0o750
     assert again.exit_code == 1
     assert "is there already" in again.stderr
 
