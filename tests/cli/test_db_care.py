@@ -235,6 +235,17 @@ def test_targets_that_are_refused(run, database, tmp_path, make, said):
     assert there(tmp_path) == before
 
 
+def test_no_folder_for_a_backup(run, database, tmp_path):
+    """The folder that is missing is named, and not made."""
+    folder = tmp_path / "none"
+    result = run("db", "backup", "--db", database, folder / "copy.sqlite")
+
+    assert result.exit_code == 1
+    assert f"{folder / 'copy.sqlite'}: there is no folder {folder}" in result.stderr
+    assert ".part" not in result.stderr
+    assert not folder.exists()
+
+
 def test_no_room_for_a_backup(run, database, tmp_path, monkeypatch):
     """Where the disk has too little left, that is told before anything is copied."""
     monkeypatch.setattr(backup, "free_bytes", lambda path: 4096)
