@@ -156,7 +156,7 @@ def test_an_id_that_is_not_there(run, rejects, name):
     [
         ("retry", "1 stored, 0 remain rejected\n"),
         ("export", ""),
-        ("clear -y", "1 rejects deleted\n"),
+        ("clear -y", "1 reject deleted\n"),
     ],
 )
 def test_some_ids_that_are_not_there(run, rejects, name, said):

@@ -79,8 +79,9 @@ def command(
                 progress(run.removed.total(), total)
                 time.sleep(PAUSE_SECONDS)
         after = run.space()
+    removed = run.removed.total()
     click.echo(
-        f"{path}: {run.removed.total():,} records removed, "
+        f"{path}: {removed:,} {'record' if removed == 1 else 'records'} removed, "
         f"{size(before.file_bytes)} -> {size(after.file_bytes)}",
         err=True,
     )
@@ -133,7 +134,8 @@ def told(found: list[Forecast], zone: tzinfo) -> str:
     names = {numbers: name for name, numbers in LEVEL_CLASSES.items()}
     times = TimeTexts(zone)
     lines = [
-        f"{'about ' if each.reason == 'size' else ''}{each.records:,} records "
+        f"{'about ' if each.reason == 'size' else ''}{each.records:,} "
+        f"{'record' if each.records == 1 else 'records'} "
         f"{'of ' + names[each.levels] + ' ' if each.levels else ''}"
         f"for {'their age' if each.reason == 'age' else 'the size of the database'}, "
         f"created from {times.seconds(each.first)} to {times.seconds(each.last)}"

@@ -68,7 +68,8 @@ def command(
                 told["payload"] = base64.b64encode(payload).decode()
                 sys.stdout.write(escaped(msgspec.json.encode(told).decode()) + "\n")
     if exported and folder is not None:
-        click.echo(f"{folder}: {exported:,} payloads", err=True)
+        what = "payload" if exported == 1 else "payloads"
+        click.echo(f"{folder}: {exported:,} {what}", err=True)
     elif not exported and not missing:
         tell_of_none(path)
     if missing:
