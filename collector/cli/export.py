@@ -97,7 +97,7 @@ def command(
             with progress_bar("exporting", is_wanted=is_wanted) as progress:
                 written = export_to_stream(reader, request, writer, stream, progress)
             if not written:
-                hint_at_misspelt(reader, reading.node)
+                hint_at_misspelt(reader, reading.node, target="--to")
             return
         if goes_on and os.path.lexists(target):
             begun = reopen(reader, request, target)
@@ -113,7 +113,7 @@ def command(
         click.echo(f"{target}: {written:,} {what}", err=True)
         # With --continue, there may be some in the file.
         if not written and not begun:
-            hint_at_misspelt(reader, reading.node)
+            hint_at_misspelt(reader, reading.node, target="--to")
 
 
 def writer_of(output_format: str) -> Writer:
