@@ -11,6 +11,7 @@ from typing import TypeVar
 import click
 
 from collector.cli.database_path import database_path
+from collector.cli.db.no_arguments import NoArguments
 from collector.cli.options import database_option, timeout_option
 from collector.cli.progress_bar import progress_bar
 from collector.cli.rendering.status_text import size
@@ -29,7 +30,7 @@ from collector.store.retention import LEVEL_CLASSES, Policy
 Result = TypeVar("Result")
 
 
-@click.command()
+@click.command(cls=NoArguments)
 @database_option
 @click.option("--max-age", metavar="AGE",
               help="Remove what is older: 90d, 12h, 4w ...")  # fmt: skip
