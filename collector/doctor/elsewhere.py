@@ -24,7 +24,7 @@ _HEX_ADDRESS: Final = re.compile(r"([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})")
 
 
 def addresses_of(pid: int) -> list[Address]:
-    """Return where a process listens, the latest first; [] where that is hidden."""
+    """Return where a process listens, the earliest first; [] where that is hidden."""
     inodes = set()
     for link in open_files(pid):
         try:
@@ -34,8 +34,8 @@ def addresses_of(pid: int) -> list[Address]:
     listening = dict(unix_sockets(table("unix")))
     for name in ("tcp", "tcp6"):
         listening.update(tcp_sockets(table(name)))
-    # HTTP is listened for before records are.
-    mine = sorted(inodes & listening.keys(), key=int, reverse=True)
+    # Records are listened for before HTTP is.
+    mine = sorted(inodes & listening.keys(), key=int)
     return list(dict.fromkeys(listening[inode] for inode in mine))
 
 

@@ -157,7 +157,7 @@ def test_a_collector_that_listens_elsewhere(
     examine: Examine, start_daemon: Any, tmp_path: Path
 ) -> None:
     """Where the collector of the database listens is told, not to start another."""
-    daemon = start_daemon()
+    daemon = start_daemon("--http-address", "127.0.0.1:0")
     with socket.create_server(("127.0.0.1", 0)) as server:
         free = server.getsockname()[1]
     told = examine("--db", daemon.database, port=free)
@@ -167,7 +167,9 @@ def test_a_collector_that_listens_elsewhere(
 
     assert listener["state"] == "failed"
     assert f"(PID {daemon.pid}," in listener["seen"]
-    assert listener["seen"].endswith(f"listens at 127.0.0.1:{daemon.port}")
+    assert listener["seen"].endswith(
+        f"listens at 127.0.0.1:{daemon.port}, {http_of(daemon)}"
+    )
     assert "serve" not in " ".join(listener["advice"])
     assert command.startswith("logcollector doctor ")
     assert again.status == 0, again
