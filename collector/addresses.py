@@ -38,7 +38,7 @@ Address = TcpAddress | UnixAddress
 def parse_address(text: str) -> Address:
     """Read HOST:PORT, [IPV6]:PORT, HOST, /PATH or unix:PATH.
 
-    Raises ValueError that says what is wrong.
+    Raises ValueError that says what is wrong, also with a bare port.
     """
     if text.startswith(("unix:", "/")):
         path = text.removeprefix("unix:")
@@ -54,6 +54,9 @@ def parse_address(text: str) -> Address:
         host, port = text, ""
     else:
         host, _, port = text.partition(":")
+    if text.isdecimal() and text.isascii():
+        # The resolver would take it for an IPv4 address written as one number.
+        raise ValueError(f"{text!r} names no host; did you mean 127.0.0.1:{text}?")
     if not host:
         raise ValueError(f"{text!r} names no host")
     return TcpAddress(host, parse_port(port) if port else DEFAULT_PORT)

@@ -23,6 +23,9 @@ RETENTION_AGES: Final = (
 
 # Whoever writes 6m may mean months: it would remove nearly everything.
 LEAST_AGE_SECONDS: Final = 3600.0
+AGE_FORMS: Final = (
+    "a length of time of an hour at least, such as 12h, 1d12h, 90d, 4w, 1y"
+)
 
 # A database without records has less, and a few of them fit in.
 LEAST_SIZE_BYTES: Final = 10_000_000
@@ -70,7 +73,10 @@ def check_value(key: str, value: Any) -> None:
 
 def parse_age(text: str) -> float:
     """Read after how many seconds records may go. Raises ValueError."""
-    seconds = duration_seconds(text)
+    try:
+        seconds = duration_seconds(text)
+    except ValueError:
+        raise ValueError(f"expected {AGE_FORMS}") from None
     if seconds < LEAST_AGE_SECONDS:
         raise ValueError("must be an hour at least; m is for minutes, as in 90m")
     return seconds

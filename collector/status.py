@@ -109,14 +109,28 @@ class Status:
         return self.state == "ready" and not self.problems
 
 
+# What is told of one, where it is not what is told of many.
+_OF_ONE: Final = {
+    "connections": "connection",
+    "connections refused": "connection refused",
+    "damaged databases set aside": "damaged database set aside",
+    "dangerous names in pickles": "dangerous name in pickles",
+    "lines dropped": "line dropped",
+    "peers vanished": "peer vanished",
+}
+
+
 def status_line(status: Status) -> str:
     """Return one line for people: what came in, what became of it."""
     if status.state == "starting":
         return "starting"
-    parts = [f"{status.connections} connections", f"{status.received_total} received"]
+    parts = [
+        _counted(status.connections, "connections"),
+        f"{status.received_total} received",
+    ]
     if status.database:
         parts.append(f"{status.stored_total} stored")
-    parts += [f"{count} {name}" for name, count in _others(status) if count]
+    parts += [_counted(count, name) for name, count in _others(status) if count]
     parts += [problem.text for problem in status.problems]
     return ", ".join(parts)
 
@@ -162,7 +176,7 @@ def summary(before: Status, after: Status) -> str:
         ("peers vanished", after.peers_vanished_total - before.peers_vanished_total),
     ):
         if count:
-            parts.append(f"{count} {name}")
+            parts.append(_counted(count, name))
     for name, old, new in (
         ("rejected", before.rejected_total, after.rejected_total),
         ("shed", before.shed_total, after.shed_total),
@@ -179,7 +193,7 @@ def summary(before: Status, after: Status) -> str:
     ):
         more = {key: count - old.get(key, 0) for key, count in new.items()}
         if any(more.values()):
-            parts.append(f"{sum(more.values())} {name} ({_most(more)})")
+            parts.append(f"{_counted(sum(more.values()), name)} ({_most(more)})")
     parts += [problem.text for problem in after.problems]
     if not parts:
         return ""
@@ -188,6 +202,11 @@ def summary(before: Status, after: Status) -> str:
     if after.spool_records:
         parts.append(f"{after.spool_records} in the spool")
     return f"in {seconds:.0f} s: {', '.join(parts)}"
+
+
+def _counted(count: int, name: str) -> str:
+    """Return a number with a name, which is one of many or no noun."""
+    return f"{count} {_OF_ONE.get(name, name) if count == 1 else name}"
 
 
 def _most(counts: Mapping[str, int]) -> str:

@@ -70,6 +70,12 @@ def test_what_is_shown_can_be_read(text):
     assert str(parse_address(text)) == text
 
 
+def test_a_port_alone_names_no_host():
+    """What is only digits was meant for a port, and the address is told."""
+    with pytest.raises(ValueError, match=r"did you mean 127\.0\.0\.1:9467\?"):
+        parse_address("9467")
+
+
 def test_the_longest_path():
     """A path of as many bytes as the system takes is an address."""
     assert parse_address("/" + "x" * 106) == UnixAddress("/" + "x" * 106)

@@ -38,7 +38,7 @@ def test_a_line_of_a_daemon_in_trouble():
     )
 
     assert status_line(status) == (
-        "1 connections, 100 received, 80 stored, 9 recovered from the spool, "
+        "1 connection, 100 received, 80 stored, 9 recovered from the spool, "
         "5 waiting, 3 rejected, 4 shed, 7 refused, "
         "8 lines dropped, 10 connections refused, 11 dangerous names in pickles, "
         "6 in the spool, the database cannot be written"

@@ -72,7 +72,12 @@ def command(
         raise click.UsageError("--continue and --limit exclude each other")
     if target == STDOUT and (goes_on or overwrite):
         raise click.UsageError("--continue and --overwrite need a file: --to FILE")
-    chosen = file_format or format_of(target) or "jsonl"
+    chosen = file_format or format_of(target)
+    if chosen is None:
+        raise click.UsageError(
+            f"{target}: no format has this ending; name one with --format: "
+            f"{', '.join(FORMATS)}"
+        )
     if chosen == "parquet" and target.suffix == ".gz":
         raise click.UsageError("parquet is compressed by itself; leave out the .gz")
     request = Request(
@@ -99,7 +104,7 @@ def command(
                 # can't tell how it went is none of them.
                 return
             if not written:
-                hint_at_misspelt(reader, reading.node)
+                hint_at_misspelt(reader, reading.node, target="--to")
             return
         if goes_on and os.path.lexists(target):
             begun = reopen(reader, request, target)
@@ -111,10 +116,11 @@ def command(
             click.echo(f"{target}: goes on behind id {begun}{query}", err=True)
         with progress_bar("exporting") as progress:
             written = export_to_file(reader, request, writer, target, progress)
-        click.echo(f"{target}: {written:,} records", err=True)
+        what = "record" if written == 1 else "records"
+        click.echo(f"{target}: {written:,} {what}", err=True)
         # With --continue, there may be some in the file.
         if not written and not begun:
-            hint_at_misspelt(reader, reading.node)
+            hint_at_misspelt(reader, reading.node, target="--to")
 
 
 def writer_of(output_format: str) -> Writer:

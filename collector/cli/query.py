@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from collector.cli.misspelt import hint_at_misspelt
+from collector.cli.misspelt import hint_at_misspelt, hint_at_names
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -113,6 +113,8 @@ def command(
             if sys.stderr.isatty():
                 click.echo("no records", err=True)
             hint_at_misspelt(reader, reading.node)
+        elif screen.never_found:
+            hint_at_names(reader, sorted(screen.never_found))
     if shown and shown == limit and sys.stderr.isatty():
         flag = "--before" if newest_first else "--after"
         click.echo(f"more: {flag} {last_id}", err=True)

@@ -8,19 +8,27 @@ from collections.abc import Iterable
 import click
 
 from collector.cli.reading import Reading
+from collector.cli.rendering.extras import decoded, found
 from collector.cli.rendering.fields import parse_fields
 from collector.cli.rendering.formats import renderer
 from collector.query.log_row import LogRow
 
 
 class Screen:
-    """Writes rows to stdout. Raises UsageError for fields that make no sense."""
+    """Writes rows to stdout. Raises UsageError for fields that make no sense.
+
+    `never_found`: the fields, written as a name alone and read as a key of extra,
+    that no row has had.
+    """
 
     def __init__(self, reading: Reading) -> None:
         try:
             fields = None if reading.fields is None else parse_fields(reading.fields)
         except ValueError as error:
             raise click.UsageError(f"--fields: {error}") from None
+        self.never_found = {
+            field.label for field in fields or () if field.path == (field.label,)
+        }
         self._separates = reading.format == "text"
         self._renderer = renderer(
             reading.format,
@@ -44,6 +52,7 @@ class Screen:
                     self._write("--\n")
                 first = False
                 for row in rows:
+                    self._note(row)
                     self._write(self._renderer.row(row))
         finally:
             # Also after an error, what was written is whole.
@@ -56,6 +65,7 @@ class Screen:
     def add(self, rows: Iterable[LogRow]) -> None:
         """Write rows at once."""
         for row in rows:
+            self._note(row)
             self._write(self._renderer.row(row))
         self._write(self._renderer.flush())
         sys.stdout.flush()
@@ -63,6 +73,13 @@ class Screen:
     def end(self) -> None:
         """Write what comes after all rows."""
         self._write(self._renderer.end())
+
+    def _note(self, row: LogRow) -> None:
+        if self.never_found:
+            extra = decoded(row.extra)
+            self.never_found = {
+                name for name in self.never_found if found(extra, (name,)) is None
+            }
 
     def _write(self, text: str) -> None:
         if text:

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from collector.cli.buckets import Buckets, nice_seconds
-from collector.cli.misspelt import hint_at_misspelt
+from collector.cli.misspelt import hint_at_misspelt, hint_at_names
 from collector.cli.progress_line import progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
@@ -118,13 +118,17 @@ def command(*, reading: Reading, by: str | None, limit: int | None) -> None:
         if not tally.has_found:
             progress.clear()
             hint_at_misspelt(reader, reading.node)
+        elif tally.unknown_key:
+            progress.clear()
+            hint_at_names(reader, [tally.unknown_key])
     sys.stdout.write(text)
 
 
 class Tally:
     """Counts what a command was asked for, and shows it.
 
-    `has_found`: whether there is a record of that.
+    `has_found`: whether there is a record of that. `unknown_key`: the name that they
+    were to be counted by, when none of them has such a key of extra.
     """
 
     def __init__(self, reader: Reader, reading: Reading, progress: Progress) -> None:
@@ -132,6 +136,7 @@ class Tally:
         self._reading = reading
         self._progress = progress
         self.has_found = False
+        self.unknown_key = ""
 
     def overview(self, limit: int) -> str:
         """Return a histogram, and tables of levels and loggers."""
@@ -183,6 +188,8 @@ class Tally:
             self._reader, self._reading.node, grouping, progress=self._progress
         )
         self.has_found = bool(groups)
+        if by not in GROUPINGS and all(group.key == (None,) for group in groups):
+            self.unknown_key = "" if "." in by else by
         groups.sort(key=lambda group: (-group.count, str(group.key)))
         return groups
 

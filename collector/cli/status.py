@@ -145,7 +145,9 @@ def url_of(address: Address | None) -> str:
 
 def checked(url: str) -> str:
     """Return a URL without what follows its host. Raises ConfigError."""
-    text = url if "://" in url else f"http://{url}"
+    # A bare port is one of loopback, as in http_address.
+    host = "127.0.0.1:" if url.isdecimal() else "127.0.0.1" if url[:1] == ":" else ""
+    text = url if "://" in url else f"http://{host}{url}"
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -10,9 +10,13 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """`start` starts the collector that is examined, `again` examines it as root."""
+    """`start` starts the collector that is examined, `look` examines it.
+
+    `again` does it as root.
+    """
 
     start: str = "logcollector serve"
+    look: str = "logcollector doctor"
     again: str = "sudo logcollector doctor"
 
 
@@ -23,5 +27,6 @@ def commands_for(config_file: Path | None, flags: Mapping[str, object]) -> Comma
         given += [f"--{key}", str(value)]
     return Commands(
         start=shlex.join(["logcollector", "serve", *given]),
+        look=shlex.join(["logcollector", "doctor", *given]),
         again=shlex.join(["sudo", "logcollector", "doctor", *given]),
     )

@@ -18,7 +18,10 @@ from collector.doctor.processes import PROC, open_files, pids
 from collector.doctor.replies import command_for_owner, judge_conversation
 
 # Of /proc/net/tcp: the state of a socket that listens.
-_LISTENING: Final = "0A"
+LISTENING: Final = "0A"
+
+# Of /proc/net/unix: __SO_ACCEPTCON, which connected ones lack.
+ACCEPTING: Final = "00010000"
 
 # systemd holds its sockets, too, and hands them over.
 _SERVICE_MANAGER: Final = 1
@@ -46,20 +49,21 @@ def look_for_owners(address: Address) -> Owners:
     if isinstance(address, TcpAddress):
         inodes = {
             inode
-            for table in ("tcp", "tcp6")
-            for inode in tcp_inodes(_text(table), address.port)
+            for name in ("tcp", "tcp6")
+            for inode in tcp_inodes(table(name), address.port)
         }
     else:
-        inodes = unix_inodes(_text("unix"), address.path)
+        inodes = unix_inodes(table("unix"), address.path)
     owners = frozenset(_having(inodes))
     locks = read_locks() or []
     files = {file for pid in owners for file in claimed_files(locks, pid)}
     return Owners(owners, tuple(sorted(files)))
 
 
-def _text(table: str) -> str:
+def table(name: str) -> str:
+    """Return the text of /proc/net/NAME; none where it is hidden."""
     try:
-        return (PROC / "net" / table).read_text(errors="replace")
+        return (PROC / "net" / name).read_text(errors="replace")
     except OSError:
         return ""
 
@@ -69,7 +73,7 @@ def tcp_inodes(text: str, port: int) -> set[str]:
     found: set[str] = set()
     for line in text.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > 9 and fields[3] == _LISTENING:
+        if len(fields) > 9 and fields[3] == LISTENING:
             local = fields[1].rpartition(":")[2]
             found.update(fields[9:10] if local == f"{port:04X}" else ())
     return found
@@ -80,8 +84,7 @@ def unix_inodes(text: str, path: str) -> set[str]:
     found = set()
     for line in text.splitlines()[1:]:
         fields = line.split(maxsplit=7)
-        # __SO_ACCEPTCON, which connected ones lack.
-        if len(fields) == 8 and fields[7] == path and fields[3] == "00010000":
+        if len(fields) == 8 and fields[7] == path and fields[3] == ACCEPTING:
             found.add(fields[6])
     return found
 

@@ -18,6 +18,7 @@ from collector.doctor.arrival import judge_delivery
 from collector.doctor.collecting import Holders
 from collector.doctor.conversation import Target, converse
 from collector.doctor.delivery import deliver
+from collector.doctor.elsewhere import judge_elsewhere
 from collector.doctor.finding import Finding, found, skipped
 from collector.doctor.health import STEP as HEALTH
 from collector.doctor.health import judge_no_status, judge_status
@@ -121,7 +122,11 @@ def _rules(settings: Settings, address: Address) -> ListenerSettings | None:
 
 def _listener(order: Order, target: Target, holders: Holders) -> Finding:
     talk = converse(target, b"", order.timeout_seconds)
-    return judge_listener(target, talk, look_for_owners(target.address), holders)
+    owners = look_for_owners(target.address)
+    finding = judge_listener(target, talk, owners, holders)
+    if holders.collector is not None and talk.outcome in ("refused", "missing"):
+        return judge_elsewhere(finding, holders.collector, order.commands)
+    return finding
 
 
 def _delivery(order: Order, settings: Settings, reached: list[Target]) -> Finding:

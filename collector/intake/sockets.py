@@ -180,8 +180,8 @@ def _explained(address: Address, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         if isinstance(address, TcpAddress):
             return (
-                f"{text}; another program or another setting has the port "
-                "(try --port 0 for a free one)"
+                f"{text}; another program or another setting has the port (see "
+                f"which: ss -ltnp 'sport = :{address.port}')"
             )
         return f"{text}; the file exists already"
     if error.errno == errno.EACCES:

@@ -97,9 +97,12 @@ class Request:
 
 
 def format_of(target: Path) -> str | None:
-    """Return the format that the ending of a file's name stands for."""
+    """Return the format that a file's name stands for: JSON lines without an ending.
+
+    None: it has one that no format has.
+    """
     name = target.with_suffix("") if target.suffix == ".gz" else target
-    return _ENDINGS.get(name.suffix.lower())
+    return _ENDINGS.get(name.suffix.lower()) if name.suffix else "jsonl"
 
 
 def export_to_stream(

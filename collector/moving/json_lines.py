@@ -17,7 +17,7 @@ import msgspec
 
 from collector.errors import DecodeError, TransferError
 from collector.moving.bounded_lines import bounded_lines
-from collector.moving.line import NULL, Line
+from collector.moving.line import COLUMNS, NULL, Line
 from collector.moving.portion import Portion
 from collector.moving.stored_records import StoredRecords
 from collector.record import MAX_CREATED, Record, normalise
@@ -37,12 +37,15 @@ _ROW_MARKS: Final = frozenset({"level", "message"})
 _LEVELS: Final = frozenset({"levelno", "levelname"})
 _ATTRIBUTE_MARKS: Final = frozenset({"levelname", "msg"})
 
+# How the header of an exported CSV file begins.
+_CSV_START: Final = ",".join(COLUMNS[:4]).encode()
+
 # What a row has that is no attribute.
 _ROW_ONLY: Final = ("id", "level", "received", "started", "peer", "extra")
 
 
 class JsonLines:
-    """Reads the lines of one file.
+    """Reads the lines of one file, which must not be CSV (TransferError).
 
     `name` is for people; `at` the epoch second for what tells no time, the
     same each time the file is read; each line adds a microsecond.
@@ -56,12 +59,21 @@ class JsonLines:
         self._decode = msgspec.json.Decoder(Line).decode
         self._stored = StoredRecords()
 
+    def _check_start(self, line: bytes) -> None:
+        if line.removeprefix(BOM_UTF8).startswith(_CSV_START):
+            raise TransferError(
+                f"{self.name}: is CSV, which can be exported and not imported; "
+                "JSON lines can (`export -o jsonl`)"
+            )
+
     def portions(self, file: IO[bytes]) -> Iterator[Portion]:
         """Yield what the lines hold; `done` counts their bytes."""
         portion = Portion()
         done = size = lines = 0
         try:
             for number, (line, length) in enumerate(bounded_lines(file, self.name), 1):
+                if number == 1:
+                    self._check_start(line)
                 done += length + 1
                 self._read(portion, line, length, number)
                 size += len(line)

@@ -13,6 +13,13 @@ from collector.query.tree import And, Comparison, Has, Node, Not, Or, Path
 # Of 1: `levl`, `lvl` and `hots` are as near to a field as this.
 LIKENESS: Final = 0.75
 
+# What others call it, which is not near enough; `since` and `until` have the times.
+_OTHER_NAMES: Final = {
+    "severity": "level",
+    "time": "created",
+    "timestamp": "created",
+}
+
 # `uid` is not `id`, and `ms` is not `msg`.
 LEAST_CHARS: Final = 3
 
@@ -41,11 +48,21 @@ def misspelt(node: Node) -> list[Misspelt]:
     found: dict[str, Misspelt] = {}
     for path in _bare_paths(node, wanted=True):
         name = path.keys[0]
-        if len(name) < LEAST_CHARS:
-            continue
-        for near in get_close_matches(name.casefold(), list(_FIELDS), 1, LIKENESS):
-            found[name] = Misspelt(name, _FIELDS[near])
+        field = near_field(name)
+        if field:
+            found[name] = Misspelt(name, field)
     return list(found.values())
+
+
+def near_field(name: str) -> str | None:
+    """Return the field that a name may have been meant for."""
+    folded = name.casefold()
+    if len(name) < LEAST_CHARS:
+        return None
+    if folded in _OTHER_NAMES:
+        return _OTHER_NAMES[folded]
+    near = get_close_matches(folded, list(_FIELDS), 1, LIKENESS)
+    return _FIELDS[near[0]] if near else None
 
 
 def _bare_paths(node: Node, *, wanted: bool) -> Iterator[Path]:

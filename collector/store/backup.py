@@ -43,7 +43,7 @@ def back_up(source: Path, target: Path, *, overwrite: bool, progress: Progress) 
         part = target.with_name(target.name + ".part")
         try:
             _check_room(connection, target)
-            _make(part)
+            _make(part, target)
             try:
                 _copy(connection, source, part, progress)
                 _sync(part)
@@ -84,7 +84,9 @@ def _check_room(connection: sqlite3.Connection, target: Path) -> None:
         )
 
 
-def _make(part: Path) -> None:
+def _make(part: Path, target: Path) -> None:
+    if not part.parent.exists():
+        raise ReadError(f"{target}: there is no folder {part.parent}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         os.close(os.open(part, flags, FILE_MODE))

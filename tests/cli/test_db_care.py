@@ -235,6 +235,28 @@ def test_targets_that_are_refused(run, database, tmp_path, make, said):
     assert there(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", ["info", "check", "vacuum", "reindex", "prune"])
+def test_a_database_that_is_named_without_its_option(run, database, name):
+    """It is told which option it belongs to, and nothing is done."""
+    before = database.read_bytes()
+    result = run("db", name, database)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"db {name} --db {database}" in result.stderr
+    assert database.read_bytes() == before
+
+
+def test_no_folder_for_a_backup(run, database, tmp_path):
+    """The folder that is missing is named, and not made."""
+    folder = tmp_path / "none"
+    result = run("db", "backup", "--db", database, folder / "copy.sqlite")
+
+    assert result.exit_code == 1
+    assert f"{folder / 'copy.sqlite'}: there is no folder {folder}" in result.stderr
+    assert ".part" not in result.stderr
+    assert not folder.exists()
+
+
 def test_no_room_for_a_backup(run, database, tmp_path, monkeypatch):
     """Where the disk has too little left, that is told before anything is copied."""
     monkeypatch.setattr(backup, "free_bytes", lambda path: 4096)

@@ -165,6 +165,21 @@ def test_a_name_tells_the_format(run, export, database):
     assert asked.read_bytes() == gzip.decompress(file.read_bytes())
 
 
+def test_an_ending_of_no_format_is_a_mistake(run, database, tmp_path):
+    """Nothing is written then, unless --format says what; without one it is JSON."""
+    file = tmp_path / "logs.foo.gz"
+    refused = run("export", "--db", database, "--to", file)
+    left = list(tmp_path.iterdir())
+    named = run("export", "--db", database, "--to", file, "--format", "csv")
+    plain = run("export", "--db", database, "--to", tmp_path / "logs")
+
+    assert refused.exit_code == 2
+    assert "--format" in refused.stderr
+    assert file not in left
+    assert (named.exit_code, plain.exit_code) == (0, 0)
+    assert (tmp_path / "logs").read_bytes().startswith(b"{")
+
+
 def test_csv_is_that_of_query(run, database, export):
     """The columns that `query` has look the same."""
     file, _ = export(name="out.csv")
@@ -542,7 +557,7 @@ def test_a_limit(run, database, export, monkeypatch, query, limit, step):
     file, said = export(*query, "-n", limit)
 
     assert objects(file.read_bytes()) == shown(run, database, *query)[:limit]
-    assert f"{limit} records" in said
+    assert f"{limit} record{'' if limit == 1 else 's'}\n" in said
     result = run("export", "--db", database, "--limit", limit, *query)
     assert result.stdout_bytes == file.read_bytes()
 

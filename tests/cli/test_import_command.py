@@ -392,6 +392,19 @@ def test_what_is_something_else_is_told(bring, tmp_path, content, said):
     assert said in bring(file, status=1)
 
 
+@pytest.mark.parametrize("name", ["logs.csv", "logs.csv.gz"])
+def test_an_exported_csv_is_told_at_once(run, bring, source, target, tmp_path, name):
+    """It is known by its header, and none of its lines becomes a reject."""
+    file = tmp_path / name
+    assert run("export", "--db", source, "--to", file).exit_code == 0
+    said = bring(file, status=1)
+
+    assert "is CSV, which can be exported and not imported" in said
+    assert "jsonl" in said
+    with closing(sqlite3.connect(target)) as connection:
+        assert connection.execute("SELECT count(*) FROM rejects").fetchone() == (0,)
+
+
 def test_the_others_are_imported_nevertheless(bring, source, target, tmp_path):
     """A file that can't be read does not keep those behind it from coming."""
     (tmp_path / "file").write_bytes(b"PAR1....")

@@ -40,6 +40,64 @@ def test_hint(run, database, command):
     assert result.stderr == HINT
 
 
+@pytest.mark.parametrize(
+    ("command", "name", "field"),
+    [
+        ("stats --by levl", "levl", "level"),
+        ("stats --by severity -o jsonl", "severity", "level"),
+        ("query --fields time,hots", "hots", "host"),
+        ("query --fields severity,message -C 1", "severity", "level"),
+    ],
+)
+def test_hint_of_what_is_shown(run, database, command, name, field):
+    """So is a name that nothing shown has, in --by and in --fields."""
+    result = run(*command.split(), "--db", database)
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"hint: {name} is read as extra.{name}; did you mean {field}?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("stats --by cost", "stats --by user", "stats --by extra.levl.x"),
+        *("query --fields cost,time", "query --fields extra.hots", "query --fields x"),
+    ],
+)
+def test_no_hint_of_what_is_shown(run, database, command):
+    """Not of a key that one has, or of what is like no field."""
+    result = run(*command.split(), "--db", database)
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["query", "tail", "stats", "export"])
+def test_hint_of_a_database(run, database, monkeypatch, command):
+    """A query that is the name of a database was meant for --db."""
+    monkeypatch.chdir(database.parent)
+    result = run(command, database.name)
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "hint: logs.sqlite is looked for as a text; did you mean --db logs.sqlite?\n"
+    )
+    assert run(command, "--db", database, "none.sqlite").stderr == ""
+
+
+def test_hint_of_a_file_to_write(run, database, monkeypatch):
+    """The name of another file was meant for --to, where there is that option."""
+    monkeypatch.chdir(database.parent)
+    database.with_name("a.jsonl").touch()
+    result = run("export", "a.jsonl")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == (
+        "hint: a.jsonl is looked for as a text; did you mean --to a.jsonl?\n"
+    )
+    assert run("query", "a.jsonl").stderr == ""
+
+
 def test_hint_of_new(run, database):
     """`new` tells it when neither of its two times has a record."""
     result = run("new", "--db", database, "--since", "1700000000.5", "levl>=error")

@@ -120,12 +120,13 @@ def test_a_size_is_estimated(run, tmp_path, make_record):
     [
         ((), "nothing to go by"),
         (("--max-age", "6m"), "must be an hour at least"),
-        (("--max-age", "soon"), "a length of time such as"),
+        (("--max-age", "soon"), "of an hour at least, such as 12h, 1d12h, 90d, 4w, 1y"),
+        (("--max-age", "1"), "--max-age 1: expected a length of time of an hour"),
         (("--max-size", "1MB"), "must be 10MB at least"),
         (("--max-size", "much"), "a size such as"),
         (("--level", "debug"), "expected LEVEL=AGE"),
         (("--level", "chatter=2d"), "debug, info, warning, error, critical"),
-        (("--level", "debug=2"), "--level debug=2: expected a length of time such as"),
+        (("--level", "debug=2"), "--level debug=2: expected a length of time of an"),
         (("--level", "info=1s"), "--level info=1s: must be an hour at least"),
     ],
 )

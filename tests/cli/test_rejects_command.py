@@ -156,7 +156,7 @@ def test_an_id_that_is_not_there(run, rejects, name):
     [
         ("retry", "1 stored, 0 remain rejected\n"),
         ("export", ""),
-        ("clear -y", "1 rejects deleted\n"),
+        ("clear -y", "1 reject deleted\n"),
     ],
 )
 def test_some_ids_that_are_not_there(run, rejects, name, said):
@@ -254,6 +254,9 @@ def test_export_as_files(run, rejects, tmp_path):
         "1.payload": b"one",
         "3.payload": b"three",
     }
+    # As those of other files with content of records, whatever others may read.
+    assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o640}
+    assert folder.stat().st_mode & 0o777 == 0o750
     assert again.exit_code == 1
     assert "is there already" in again.stderr
 

@@ -194,6 +194,8 @@ def test_where_nobody_can_be_asked():
         ("web1:9021", "http://web1:9021"),
         ("http://web1:9021/", "http://web1:9021"),
         ("https://web1/status?x=1", "https://web1"),
+        ("9021", "http://127.0.0.1:9021"),
+        (":9021", "http://127.0.0.1:9021"),
     ],
 )
 def test_urls(url, base):

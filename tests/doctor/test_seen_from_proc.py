@@ -12,6 +12,9 @@ from store.stored import new_stored
 
 from collector.addresses import TcpAddress, UnixAddress
 from collector.doctor.collecting import look_for_holders
+from collector.doctor.commands import Commands
+from collector.doctor.elsewhere import addresses_of, judge_elsewhere
+from collector.doctor.finding import failed
 from collector.doctor.listening import Owners, look_for_owners, tcp_inodes, unix_inodes
 from collector.doctor.locks import claimed_files, parse_locks, read_locks
 from collector.doctor.mounts import find_mount, mount_of, parse_mounts
@@ -170,6 +173,32 @@ def test_sockets_that_do_not_listen_are_left_out():
     assert tcp_inodes(tcp, 9020) == {"11"}
     assert tcp_inodes("", 9020) == set()
     assert unix_inodes(unix, "/run/a b.sock") == {"21"}
+
+
+def test_where_a_process_listens(tmp_path):
+    """Its listening sockets have the addresses that it gave them."""
+    if process(os.getpid()) is None:
+        pytest.skip("no /proc")
+    path = str(tmp_path / "a.sock")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as tcp6,
+        socket.socket(socket.AF_UNIX) as unix,
+    ):
+        unix.bind(path)
+        unix.listen()
+        seen = addresses_of(os.getpid())
+        ports = tcp.getsockname()[1], tcp6.getsockname()[1]
+    assert {TcpAddress("127.0.0.1", ports[0]), UnixAddress(path)} <= set(seen)
+    assert TcpAddress("::1", ports[1]) in seen
+    assert addresses_of(2**30) == []
+
+
+def test_a_collector_whose_sockets_are_hidden():
+    """Without its addresses, what is to be given is told all the same."""
+    found = judge_elsewhere(failed("listener", "nobody"), 2**30, Commands())
+    assert "not shown" in found.seen
+    assert found.advice[-1].endswith("sudo logcollector doctor")
 
 
 def test_who_else_listens():

@@ -119,7 +119,7 @@ def test_a_port_in_use(start_daemon: Any) -> None:
 
     assert f"127.0.0.1:{port}" in line
     assert "in use" in line
-    assert "--port 0" in line
+    assert f"sport = :{port}" in line
     assert not daemon.database.exists()
 
 

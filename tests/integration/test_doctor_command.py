@@ -19,6 +19,9 @@ from integration.wire import stock_frame
 from store.rights import public_folder, without_rights
 
 from collector.cli.main import cli
+from collector.doctor.locks import read_locks
+
+needs_locks = pytest.mark.skipif(read_locks() is None, reason="no /proc/locks")
 
 # A folder that every user may be in.
 ROOT = Path("/")
@@ -147,6 +150,29 @@ def test_nobody_there(examine: Examine, tmp_path: Path) -> None:
     assert listener["state"] == "failed"
     assert "logcollector serve --config my.toml" in told["collector"]["advice"][0]
     assert not (tmp_path / "logs.sqlite").exists()
+
+
+@needs_locks
+def test_a_collector_that_listens_elsewhere(
+    examine: Examine, start_daemon: Any, tmp_path: Path
+) -> None:
+    """Where the collector of the database listens is told, not to start another."""
+    daemon = start_daemon("--http-address", "127.0.0.1:0")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()[1]
+    told = examine("--db", daemon.database, port=free)
+    listener = told[f"listener 127.0.0.1:{free}"]
+    command = listener["advice"][0]
+    again = examine(*command.split()[2:], port=free)
+
+    assert listener["state"] == "failed"
+    assert f"(PID {daemon.pid}," in listener["seen"]
+    assert listener["seen"].endswith(
+        f"listens at 127.0.0.1:{daemon.port}, {http_of(daemon)}"
+    )
+    assert "serve" not in " ".join(listener["advice"])
+    assert command.startswith("logcollector doctor ")
+    assert again.status == 0, again
 
 
 def made_config(folder: Path, text: str) -> None:

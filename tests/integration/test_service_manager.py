@@ -78,7 +78,7 @@ def test_the_life_of_a_service(
     assert "4 received" in status
     assert "3 stored" in status
     assert "1 rejected" in status
-    assert "1 dangerous names in pickles" in status
+    assert "1 dangerous name in pickles" in status
 
     daemon.stop()
     manager.wait("STOPPING", "1")

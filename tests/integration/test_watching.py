@@ -166,6 +166,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
     assert done.returncode == 69
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert f"sport = :{port}" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "logs.sqlite").exists()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from collector.cli.database_path import database_path
+from collector.cli.db.no_arguments import NoArguments
 from collector.cli.options import database_option, text_or_json_option, timeout_option
 from collector.cli.progress_line import progress_line
 from collector.cli.rendering.printable import one_line
@@ -18,7 +19,7 @@ from collector.store.finding import Finding
 from collector.store.reader import Deadline, open_reader
 
 
-@click.command()
+@click.command(cls=NoArguments)
 @database_option
 @click.option("--full", is_flag=True,
               help="Also compare SQLite's own indexes with their tables.")  # fmt: skip

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from collector.cli.database_path import database_path
+from collector.cli.db.no_arguments import NoArguments
 from collector.cli.options import database_option, text_or_json_option, timeout_option
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.status_text import size
@@ -25,7 +26,7 @@ from collector.store.reader import Deadline, open_reader
 READ_WHOLE_BYTES: Final = 256 * 1024 * 1024
 
 
-@click.command()
+@click.command(cls=NoArguments)
 @database_option
 @click.option("--exact", is_flag=True,
               help="Sizes to the byte, also if the file is large.")  # fmt: skip

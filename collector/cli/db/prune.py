@@ -11,6 +11,7 @@ from typing import TypeVar
 import click
 
 from collector.cli.database_path import database_path
+from collector.cli.db.no_arguments import NoArguments
 from collector.cli.options import database_option, timeout_option
 from collector.cli.progress_bar import progress_bar
 from collector.cli.rendering.status_text import size
@@ -29,7 +30,7 @@ from collector.store.retention import LEVEL_CLASSES, Policy
 Result = TypeVar("Result")
 
 
-@click.command()
+@click.command(cls=NoArguments)
 @database_option
 @click.option("--max-age", metavar="AGE",
               help="Remove what is older: 90d, 12h, 4w ...")  # fmt: skip
@@ -79,8 +80,9 @@ def command(
                 progress(run.removed.total(), total)
                 time.sleep(PAUSE_SECONDS)
         after = run.space()
+    removed = run.removed.total()
     click.echo(
-        f"{path}: {run.removed.total():,} records removed, "
+        f"{path}: {removed:,} {'record' if removed == 1 else 'records'} removed, "
         f"{size(before.file_bytes)} -> {size(after.file_bytes)}",
         err=True,
     )
@@ -133,7 +135,8 @@ def told(found: list[Forecast], zone: tzinfo) -> str:
     names = {numbers: name for name, numbers in LEVEL_CLASSES.items()}
     times = TimeTexts(zone)
     lines = [
-        f"{'about ' if each.reason == 'size' else ''}{each.records:,} records "
+        f"{'about ' if each.reason == 'size' else ''}{each.records:,} "
+        f"{'record' if each.records == 1 else 'records'} "
         f"{'of ' + names[each.levels] + ' ' if each.levels else ''}"
         f"for {'their age' if each.reason == 'age' else 'the size of the database'}, "
         f"created from {times.seconds(each.first)} to {times.seconds(each.last)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from collector.cli.database_path import database_path
+from collector.cli.db.no_arguments import NoArguments
 from collector.cli.options import database_option
 from collector.cli.progress_bar import progress_bar
 from collector.errors import ReadError
@@ -23,7 +24,7 @@ from collector.store.search_index import (
 STEP_RECORDS = 2000
 
 
-@click.command()
+@click.command(cls=NoArguments)
 @database_option
 def command(database: Path | None) -> None:
     """Make the search index anew, from all records.

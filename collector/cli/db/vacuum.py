@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from collector.cli.database_path import database_path
+from collector.cli.db.no_arguments import NoArguments
 from collector.cli.options import database_option
 from collector.cli.progress_line import progress_line
 from collector.cli.rendering.status_text import size
 from collector.store.vacuum import give_back, rewrite
 
 
-@click.command()
+@click.command(cls=NoArguments)
 @database_option
 @click.option("--full", is_flag=True,
               help="Write the file anew; the daemon must be stopped.")  # fmt: skip

@@ -48,14 +48,19 @@ def command(
         missing = unknown(reader, selection.ids)
         ids = [one.id for page in oldest_first(reader, selection) for one in page]
     if ids and not yes:
-        click.confirm(f"{path}: delete {len(ids):,} rejects?", abort=True, err=True)
+        click.confirm(f"{path}: delete {counted(len(ids))}?", abort=True, err=True)
     if ids:
         deleted = _deleted(path, ids)
-        click.echo(f"{path}: {deleted:,} rejects deleted", err=True)
+        click.echo(f"{path}: {counted(deleted)} deleted", err=True)
     elif not missing:
         tell_of_none(path)
     if missing:
         raise no_such(path, missing)
+
+
+def counted(rejects: int) -> str:
+    """Return a number of rejects in words."""
+    return f"{rejects:,} {'reject' if rejects == 1 else 'rejects'}"
 
 
 def _deleted(path: Path, ids: list[int]) -> int:

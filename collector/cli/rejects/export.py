@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import os
 import sys
 from datetime import tzinfo
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -15,8 +17,13 @@ from collector.cli.options import database_option, timeout_option
 from collector.cli.rejects.selecting import no_such, selection_options, tell_of_none
 from collector.emit.visible import escaped
 from collector.errors import ReadError
+from collector.store.claim import FILE_MODE
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import Selection, oldest_first, payload_of, unknown
+
+# Of a folder that is made, less the umask: payloads are nobody else's, as the
+# records of the database are not.
+FOLDER_MODE: Final = 0o750
 
 
 @click.command()
@@ -66,7 +73,8 @@ def command(
                     # to a folder is not.
                     return
     if exported and folder is not None:
-        click.echo(f"{folder}: {exported:,} payloads", err=True)
+        what = "payload" if exported == 1 else "payloads"
+        click.echo(f"{folder}: {exported:,} {what}", err=True)
     elif not exported and not missing:
         tell_of_none(path)
     if missing:
@@ -75,8 +83,9 @@ def command(
 
 def _write(folder: Path, name: str, payload: bytes) -> None:
     try:
-        folder.mkdir(exist_ok=True)
-        with (folder / name).open("xb") as file:
+        folder.mkdir(FOLDER_MODE, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(folder / name, flags, FILE_MODE), "wb") as file:
             file.write(payload)
     except FileExistsError:
         raise ReadError(
