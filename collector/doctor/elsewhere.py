@@ -25,18 +25,18 @@ _HEX_ADDRESS: Final = re.compile(r"([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})")
 
 def addresses_of(pid: int) -> list[Address]:
     """Return where a process listens, the earliest first; [] where that is hidden."""
-    inodes = set()
-    for link in open_files(pid):
+    inodes = []
+    # Records are listened for before HTTP is, so their sockets have lower numbers.
+    for link in sorted(open_files(pid), key=lambda link: int(link.name)):
         try:
-            inodes.add(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
+            inodes.append(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
         except OSError:
             continue
     listening = dict(unix_sockets(table("unix")))
     for name in ("tcp", "tcp6"):
         listening.update(tcp_sockets(table(name)))
-    # Records are listened for before HTTP is.
-    mine = sorted(inodes & listening.keys(), key=int)
-    return list(dict.fromkeys(listening[inode] for inode in mine))
+    mine = [listening[inode] for inode in inodes if inode in listening]
+    return list(dict.fromkeys(mine))
 
 
 def tcp_sockets(text: str) -> Iterator[tuple[str, Address]]:

@@ -69,7 +69,7 @@ def test_all_addresses_of_a_name_have_one_port(bound):
 def test_a_port_in_use_is_explained(bound):
     """A taken port is refused with its reason and a way out."""
     (one,) = bound(TcpAddress("127.0.0.1", 0))
-    with pytest.raises(ListenError, match=r"in use.*another program.*--port 0"):
+    with pytest.raises(ListenError, match=r"in use.*another program.*ss -ltnp"):
         bind(shown_address(one))
 
 

@@ -231,6 +231,10 @@ def test_ctrl_c_is_no_error_of_the_database(
         text=True,
     )
     until(lambda: str(database) in open_files(process.pid), "it reads")
+    # Python forgets a signal that comes while something is being deleted, as the
+    # parts of a regular expression are when it has been compiled.
+    before = cpu_ticks(process.pid)
+    until(lambda: cpu_ticks(process.pid) > before + 50, "it searches")
     process.send_signal(signal.SIGINT)
     out, said = process.communicate(timeout=PATIENCE_SECONDS)
 
