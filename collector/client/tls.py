@@ -240,7 +240,7 @@ def _naming(error: OSError, files: Sequence[str]) -> OSError:
             with Path(file).open("rb"):
                 continue
         except OSError as named:
-            return named
+            return named.with_traceback(None)
     return error
 
 
