@@ -8,6 +8,7 @@ import ssl
 from typing import Final
 
 from collector.addresses import Address, TcpAddress
+from collector.client.encrypted import EncryptedStream
 from collector.errors import SendError
 
 CONNECT_SECONDS: Final = 5.0
@@ -15,6 +16,8 @@ CONFIRM_SECONDS: Final = 10.0
 
 # How long a receiver may read nothing before it is given up.
 SEND_SECONDS: Final = 30.0
+
+_READ_BYTES: Final = 4096
 
 _HANGING_UP: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -24,8 +27,10 @@ class Outlet:
 
     The stock protocol has no acknowledgement. But whoever receives closes a
     connection when everything up to its end has been read: `confirm` ends one and
-    waits for that. `about_tls` tells, behind "it may want TLS", what to do about
-    that. All methods raise SendError, but for `close`.
+    waits for that. By TLS 1.3 it may refuse this side's certificate after the
+    handshake; at the latest `confirm` raises that. `about_tls` tells, behind "it
+    may want TLS", what to do about that. All methods raise SendError, but for
+    `close`.
     """
 
     def __init__(
@@ -38,7 +43,7 @@ class Outlet:
         self._address = address
         self._context = context
         self._about_tls = about_tls
-        self._socket: socket.socket | None = None
+        self._socket: socket.socket | EncryptedStream | None = None
 
     def connect(self) -> None:
         """Connect, if that is not done yet."""
@@ -48,13 +53,13 @@ class Outlet:
             self._socket = _connected(self._address, self._context)
         except OSError as error:
             raise self._explained(error) from None
-        self._socket.settimeout(SEND_SECONDS)
 
     def send(self, data: bytes) -> None:
         """Send bytes, over the connection there is or a new one."""
         self.connect()
         assert self._socket is not None
         try:
+            _allow(self._socket, SEND_SECONDS)
             self._socket.sendall(data)
         except OSError as error:
             raise self._explained(error) from None
@@ -65,9 +70,9 @@ class Outlet:
         if client is None:
             return
         try:
-            client.settimeout(CONFIRM_SECONDS)
-            if isinstance(client, ssl.SSLSocket):
-                client.unwrap().close()
+            _allow(client, CONFIRM_SECONDS)
+            if isinstance(client, EncryptedStream):
+                _end(client)
             else:
                 client.shutdown(socket.SHUT_WR)
                 client.recv(1)
@@ -103,6 +108,11 @@ class Outlet:
                 f"it is there, and hung up: it may want TLS{self._about_tls}, "
                 "or not let this address in; its messages say why"
             )
+        if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
+            return (
+                "it refused this connection: it may want a certificate of this side, "
+                "or another one; its messages say why"
+            )
         if isinstance(error, TimeoutError):
             return (
                 "nobody has answered; is it the right address, and is the network up?"
@@ -110,7 +120,30 @@ class Outlet:
         return ""
 
 
-def _connected(address: Address, context: ssl.SSLContext | None) -> socket.socket:
+def _allow(client: socket.socket | EncryptedStream, seconds: float) -> None:
+    if isinstance(client, EncryptedStream):
+        client.allow(seconds)
+    else:
+        client.settimeout(seconds)
+
+
+def _end(client: EncryptedStream) -> None:
+    """Say farewell, and wait until the other side has closed. Raises OSError.
+
+    Many close without a farewell; who has not read all then resets.
+    """
+    client.end()
+    try:
+        while client.hear(_READ_BYTES):
+            continue
+        client.wait_closed()
+    except ssl.SSLEOFError:
+        return
+
+
+def _connected(
+    address: Address, context: ssl.SSLContext | None
+) -> socket.socket | EncryptedStream:
     """Return a new connection, after its handshake. Raises OSError."""
     if isinstance(address, TcpAddress):
         plain = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
@@ -121,7 +154,9 @@ def _connected(address: Address, context: ssl.SSLContext | None) -> socket.socke
             plain.settimeout(CONNECT_SECONDS)
             plain.connect(address.path)
         elif context is not None:
-            return context.wrap_socket(plain, server_hostname=address.host)
+            client = EncryptedStream(plain, context, CONNECT_SECONDS, address.host)
+            client.shake_hands()
+            return client
     except OSError:
         plain.close()
         raise

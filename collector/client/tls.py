@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import os
-import socket
 import ssl
 import sys
 import time
@@ -13,13 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from collector.client.encrypted import EncryptedStream
+
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 File = str | os.PathLike[str]
 
+# How long a frame may take to be sent, as with the stock handler.
+SEND_SECONDS: Final = 1.0
+
 # How long a close waits for the collector to have read everything.
 CLOSE_SECONDS: Final = 1.0
+
+_READ_BYTES: Final = 1024
 
 # How it shows that the other side has just hung up.
 _HANGING_UP: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -40,10 +46,12 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
 
     Like its base it drops records silently while no collector is there, and
     connects again by itself. That somebody is there, but the two don't trust or
-    don't understand each other, is said on stderr, once for each reason.
+    don't understand each other, is said on stderr, once for each reason: of what
+    the collector refuses after the handshake, at the next record or at the close,
+    which waits for its answer for a second at most.
     """
 
-    sock: ssl.SSLSocket | None
+    sock: EncryptedStream | None  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -71,19 +79,23 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
         self._connected_at = 0.0
         self._said: set[str] = set()
 
-    def makeSocket(self, timeout: float = 1) -> ssl.SSLSocket:  # noqa: N802 - its base's
+    def makeSocket(  # type: ignore[override]  # noqa: N802 - its base's
+        self, timeout: float = 1
+    ) -> EncryptedStream:
         """Connect and shake hands. Raises OSError."""
         plain = super().makeSocket(timeout)
         try:
-            connected = self._context.wrap_socket(
-                plain, server_hostname=self._server_hostname
+            connected = EncryptedStream(
+                plain, self._context, timeout, self._server_hostname
             )
+            connected.shake_hands()
         except OSError as error:
             plain.close()
             self._say(_reason_of_handshake(error))
             raise
         self._process = os.getpid()
         self._connected_at = time.monotonic()
+        connected.allow(SEND_SECONDS)
         return connected
 
     def send(self, s: Buffer) -> None:
@@ -97,6 +109,8 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
                 self.sock = None
                 if not inherited:
                     self._put_off()
+            else:
+                connected.allow(SEND_SECONDS)
         super().send(s)
         if self.sock is None and self.retryTime is None:
             # It was there, and could not be written to.
@@ -130,38 +144,26 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
         """
         return self._process != os.getpid()
 
-    def _has_ended(self, connected: ssl.SSLSocket) -> bool:
-        """Tell whether the collector has hung up, which a write would not notice.
-
-        Reading also takes what a server of TLS says unasked: when it is left
-        unread, the system resets the connection at its close.
-        """
-        timeout = connected.gettimeout()
+    def _has_ended(self, connected: EncryptedStream) -> bool:
+        """Tell whether the collector has hung up, which a write would not notice."""
         try:
-            connected.settimeout(0)
-            # To ssl a reset is an end like any other; it is told apart here.
-            came = socket.socket.recv(connected, 1, socket.MSG_PEEK)
-            return not came or not connected.recv(1024)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return False
+            return connected.has_ended()
         except OSError as error:
             self._say(self._reason_of_end(error))
             return True
-        finally:
-            connected.settimeout(timeout)
 
-    def _say_farewell(self, connected: ssl.SSLSocket) -> None:
+    def _say_farewell(self, connected: EncryptedStream) -> None:
         """Tell the collector that this is the end, and wait until it has it all."""
         if self._has_ended(connected):
             return
         try:
-            connected.settimeout(CLOSE_SECONDS)
-            connected.unwrap()
+            connected.allow(CLOSE_SECONDS)
+            connected.end()
+            while connected.hear(_READ_BYTES):
+                continue
         except OSError as error:
-            # It has hung up by now, or takes its time.
+            # It has refused us or hung up by now, or takes its time.
             self._say(self._reason_of_end(error))
-        except ValueError:
-            return
 
     def _reason_of_end(self, error: OSError) -> str:
         """Return why it ended the connection for good; empty: as it does at a stop.
@@ -226,13 +228,20 @@ def client_context(
             context.load_cert_chain(certfile, keyfile)
     except ssl.SSLError as error:
         raise ssl.SSLError(error.errno, _fault_of_files(error, files)) from None
-    except OSError:
-        # ssl does not name the file; open does.
-        for file in files:
+    except OSError as error:
+        raise _naming(error, files) from None
+    return context
+
+
+def _naming(error: OSError, files: Sequence[str]) -> OSError:
+    """Return the error with the name of the file: ssl does not say it, open does."""
+    for file in files:
+        try:
             with Path(file).open("rb"):
                 continue
-        raise
-    return context
+        except OSError as named:
+            return named.with_traceback(None)
+    return error
 
 
 def _fault_of_files(error: ssl.SSLError, files: Sequence[str]) -> str:

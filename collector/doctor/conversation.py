@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from collector.addresses import Address, TcpAddress, UnixAddress, is_loopback
-from collector.doctor.encrypted import EncryptedStream
+from collector.client.encrypted import EncryptedStream
 from collector.intake.tls import shown
 from collector.listen_settings import ListenerSettings, TlsSettings
 
@@ -121,8 +121,9 @@ def converse(target: Target, frames: bytes, seconds: float) -> Conversation:
                 )
                 certificate = encrypted.shake_hands()
                 stage = "talk"
-                encrypted.send(frames)
-                said = encrypted.end(MAX_SAID_BYTES)
+                encrypted.sendall(frames)
+                encrypted.end()
+                said = encrypted.hear(MAX_SAID_BYTES)
             else:
                 plain.sendall(frames)
                 plain.shutdown(socket.SHUT_WR)

@@ -1,15 +1,20 @@
 """`logcollector replay`: what a receiver gets, and what is told of it."""
 
+import contextlib
 import logging
 import pickle
 import signal
 import socket
+import ssl
+import struct
 import subprocess
 import threading
 import time
 
 import pytest
+from certificates import Authority
 from integration.daemon import COMMAND, environment, until
+from late_server import refuse_late
 
 from collector.cli import outlet, replay
 
@@ -174,6 +179,98 @@ def test_a_receiver_that_never_closes(run, fill, server, address, monkeypatch):
 
     assert result.exit_code == 69
     assert "of 1 more, up to id 1, nobody knows" in result.stderr
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def server_context(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("server", "127.0.0.1"))
+    return context
+
+
+@pytest.fixture
+def serve(server):
+    """Does something with the first connection, in a thread."""
+    threads = []
+
+    def start(work):
+        threads.append(threading.Thread(target=lambda: work(server.accept()[0])))
+        threads[0].start()
+
+    yield start
+    for thread in threads:
+        thread.join(10)
+
+
+def test_a_certificate_that_is_refused_late(
+    run, fill, serve, address, authority, server_context
+):
+    """By TLS 1.3 a refusal may come after all was sent: it is no confirmation."""
+    server_context.verify_mode = ssl.CERT_REQUIRED
+    server_context.load_verify_locations(authority.ca)
+    serve(lambda client: refuse_late(client, server_context))
+    result = run("replay", "--db", fill({}), "--to", address, "--tls-ca", authority.ca)
+
+    assert result.exit_code == 69, result.output
+    assert result.stderr.startswith("0 records sent")
+    assert "of 1 more, up to id 1, nobody knows" in result.stderr
+    assert "alert certificate required" in result.stderr
+    assert "it may want a certificate" in result.stderr
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("farewell", [True, False])
+def test_any_receiver_with_tls(
+    run, fill, serve, address, authority, server_context, version, farewell
+):
+    """Who reads all and closes has confirmed it, by a farewell or without one."""
+    server_context.maximum_version = version
+    server_context.num_tickets = 0
+    came = bytearray()
+
+    def read(client):
+        with server_context.wrap_socket(client, server_side=True) as secured:
+            while data := secured.recv(65536):
+                came.extend(data)
+            if farewell:
+                secured.unwrap().close()
+
+    serve(read)
+    database = fill(*({"message": "x" * 50_000} for _ in range(20)))
+    result = run("replay", "--db", database, "--to", address, "--tls-ca", authority.ca)
+
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("20 records sent")
+    assert len(came) > 1_000_000
+
+
+@pytest.mark.parametrize("farewell", [True, False])
+def test_a_receiver_with_tls_that_resets(
+    run, fill, serve, address, authority, server_context, farewell
+):
+    """Who resets has not read all, whatever it has said before."""
+
+    def reset(client):
+        secured = server_context.wrap_socket(client, server_side=True)
+        if farewell:
+            secured.settimeout(0)
+            # It has not got the client's, or got a record instead.
+            with contextlib.suppress(ssl.SSLError):
+                secured.unwrap()
+        no_linger = struct.pack("ii", 1, 0)
+        secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+        secured.close()
+
+    serve(reset)
+    result = run("replay", "--db", fill({}), "--to", address, "--tls-ca", authority.ca)
+
+    assert result.exit_code == 69, result.output
+    assert result.stderr.startswith("0 records sent")
 
 
 def test_nobody_listens(run, fill, server, address):

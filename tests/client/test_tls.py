@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from certificates import Authority
+from late_server import refuse_late
 
 from collector import TLSSocketHandler
 
@@ -375,6 +376,73 @@ def test_a_server_that_resets_after_the_handshake(
     assert "tls_client_names" in line
 
 
+@pytest.mark.parametrize("records", [1, 3])
+def test_a_refusal_that_comes_after_the_farewell(
+    peer: Peer,
+    authority: Authority,
+    capsys: pytest.CaptureFixture[str],
+    records: int,
+) -> None:
+    """A close waits for what the server thinks of the certificate, and says it."""
+    ask_for_certificates(peer, authority)
+    taking = Taking(lambda: refuse_late(peer.listener.accept()[0], peer.context))
+    handler = TLSSocketHandler("127.0.0.1", peer.port, authority.ca)
+    for number in range(records):
+        handler.handle(record(str(number)))
+    handler.close()
+    taking.result()
+
+    line = said(capsys)
+    assert f"records for 127.0.0.1:{peer.port} are dropped: " in line
+    assert "alert certificate required" in line
+
+
+@pytest.mark.parametrize("records", [1, 2])
+def test_a_refusal_that_comes_before_the_next_call(
+    peer: Peer,
+    authority: Authority,
+    capsys: pytest.CaptureFixture[str],
+    records: int,
+) -> None:
+    """A certificate that is missing is said by the next record, or the close."""
+    ask_for_certificates(peer, authority)
+    taking = peer.take(lambda c: c)
+    handler = TLSSocketHandler("127.0.0.1", peer.port, authority.ca)
+    for number in range(records):
+        handler.handle(record(str(number)))
+        with pytest.raises(ssl.SSLError):
+            taking.result()
+    if records == 1:
+        handler.close()
+
+    assert "records for 127.0.0.1" in said(capsys)
+    handler.close()
+
+
+def test_the_farewell_is_waited_for_a_second_at_most(
+    peer: Peer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that talks on after the farewell does not hold up the close."""
+    monkeypatch.setattr("collector.client.tls.CLOSE_SECONDS", 0.05)
+
+    def talk_on(connection: ssl.SSLSocket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"more" * 1000)
+
+    taking = peer.take(talk_on)
+    handler = TLSSocketHandler("127.0.0.1", peer.port, authority.ca)
+    handler.handle(record())
+    Taking(handler.close).result()
+    taking.result()
+
+
+def ask_for_certificates(peer: Peer, authority: Authority) -> None:
+    """Have the peer want a client's certificate."""
+    peer.context.verify_mode = ssl.CERT_REQUIRED
+    peer.context.load_verify_locations(authority.ca)
+
+
 @pytest.mark.parametrize("farewell", [True, False])
 def test_a_server_that_stops(
     peer: Peer,
@@ -428,8 +496,10 @@ def test_files_are_named_in_errors(authority: Authority, tmp_path: Path) -> None
         {"cafile": authority.ca, "certfile": none},
         {"cafile": authority.ca, "certfile": cert, "keyfile": none},
     ):
-        with pytest.raises(FileNotFoundError, match=re.escape(str(none))):
+        with pytest.raises(FileNotFoundError, match=re.escape(str(none))) as missing:
             made(**files)
+        # One error is shown, not two.
+        assert missing.value.__suppress_context__
     with pytest.raises(IsADirectoryError, match=re.escape(str(tmp_path))):
         made(cafile=tmp_path)
     for files in (

@@ -91,6 +91,10 @@ def test_over_tls_with_certificates(
     to = ("replay", "--db", database, "--to", f"127.0.0.1:{second.port}")
 
     plain = run_command(*to, folder=tmp_path)
+    strangers = [
+        run_command(*to, "--tls-ca", authority.ca, "-n", n, folder=tmp_path)
+        for n in (1, 5)
+    ]
     with_tls = run_command(
         *(*to, "--tls-ca", authority.ca, "--tls-cert", cert, "--tls-key", key),
         folder=tmp_path,
@@ -99,5 +103,9 @@ def test_over_tls_with_certificates(
     assert plain.returncode == 69
     assert "it may want TLS (--tls-ca)" in plain.stderr
     assert "go on with --after 0" in plain.stderr
+    for stranger in strangers:
+        assert stranger.returncode == 69, stranger.stderr
+        assert stranger.stderr.startswith("0 records sent")
+        assert "it may want a certificate" in stranger.stderr
     assert with_tls.returncode == 0, with_tls.stderr
-    second.wait_rows(10)
+    assert len(second.wait_rows(10)) == 10

@@ -622,3 +622,25 @@ def test_the_handler_tells_of_a_name_that_is_not_allowed(
     (line,) = capsys.readouterr().err.splitlines()
     assert f"records for 127.0.0.1:{daemon.port} are dropped" in line
     assert "tls_client_names" in line
+
+
+@pytest.mark.parametrize("records", [1, 5])
+def test_the_handler_tells_that_a_certificate_is_wanted(
+    secured: Any,
+    authority: Authority,
+    capsys: pytest.CaptureFixture[str],
+    records: int,
+) -> None:
+    """A handler without a certificate says so by its close, however few it sent."""
+    daemon = secured(tls_client_ca=authority.ca)
+    for _ in range(5):
+        handler = TLSSocketHandler("127.0.0.1", daemon.port, authority.ca)
+        for _ in range(records):
+            handler.send(stock_frame("lost"))
+        handler.close()
+
+        assert f"records for 127.0.0.1:{daemon.port} are dropped" in (
+            capsys.readouterr().err
+        )
+    daemon.stop()
+    assert daemon.count() == 0
