@@ -1,6 +1,7 @@
 """What all tests share: random tests that repeat, records, what the daemon says."""
 
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,9 @@ settings.register_profile("searching")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell has what it starts in the background ignore Ctrl-C, and so would
+    # all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     searching = "fuzz" in config.getoption("markexpr").split(" ")[:1]
     settings.load_profile("searching" if searching else "repeatable")
 
