@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import shlex
-import socket
-from collections.abc import Iterator
 from typing import Final
 
 from collector.addresses import Address, TcpAddress, UnixAddress
@@ -14,54 +10,18 @@ from collector.doctor.collecting import named
 from collector.doctor.commands import Commands
 from collector.doctor.conversation import LOOPBACK
 from collector.doctor.finding import Finding, failed
-from collector.doctor.listening import ACCEPTING, LISTENING, table
-from collector.doctor.processes import open_files
+from collector.doctor.listening_sockets import inodes_of, listening_sockets
 
 # Of a collector with many listeners, so many are told.
 MOST_TOLD: Final = 4
 
-_HEX_ADDRESS: Final = re.compile(r"([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})")
-
 
 def addresses_of(pid: int) -> list[Address]:
     """Return where a process listens, the earliest first; [] where that is hidden."""
-    inodes = []
+    listening = listening_sockets()
     # Records are listened for before HTTP is, so their sockets have lower numbers.
-    for link in sorted(open_files(pid), key=lambda link: int(link.name)):
-        try:
-            inodes.append(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
-        except OSError:
-            continue
-    listening = dict(unix_sockets(table("unix")))
-    for name in ("tcp", "tcp6"):
-        listening.update(tcp_sockets(table(name)))
-    mine = [listening[inode] for inode in inodes if inode in listening]
+    mine = [listening[inode] for inode in inodes_of(pid) if inode in listening]
     return list(dict.fromkeys(mine))
-
-
-def tcp_sockets(text: str) -> Iterator[tuple[str, Address]]:
-    """Yield inodes and addresses of sockets that listen, from /proc/net/tcp."""
-    for line in text.splitlines()[1:]:
-        fields = line.split()
-        if len(fields) > 9 and fields[3] == LISTENING:
-            local = _HEX_ADDRESS.fullmatch(fields[1])
-            if local is not None:
-                yield fields[9], TcpAddress(_host(local[1]), int(local[2], 16))
-
-
-def _host(text: str) -> str:
-    # Words of 32 bits, each in the order of this machine.
-    words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
-    packed = b"".join(socket.htonl(word).to_bytes(4, "big") for word in words)
-    return str(ipaddress.ip_address(packed))
-
-
-def unix_sockets(text: str) -> Iterator[tuple[str, Address]]:
-    """Yield inodes and addresses of sockets that listen, from /proc/net/unix."""
-    for line in text.splitlines()[1:]:
-        fields = line.split(maxsplit=7)
-        if len(fields) == 8 and fields[3] == ACCEPTING and fields[7].startswith("/"):
-            yield fields[6], UnixAddress(fields[7])
 
 
 def judge_elsewhere(finding: Finding, pid: int, commands: Commands) -> Finding:

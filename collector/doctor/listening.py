@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import ssl
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,15 +12,10 @@ from collector.addresses import Address, TcpAddress
 from collector.doctor.collecting import Holders, named
 from collector.doctor.conversation import Conversation, Target
 from collector.doctor.finding import Finding, failed, ok, warning
+from collector.doctor.listening_sockets import inodes_of, listening_sockets
 from collector.doctor.locks import claimed_files, read_locks
-from collector.doctor.processes import PROC, open_files, pids
+from collector.doctor.processes import pids
 from collector.doctor.replies import command_for_owner, judge_conversation
-
-# Of /proc/net/tcp: the state of a socket that listens.
-LISTENING: Final = "0A"
-
-# Of /proc/net/unix: __SO_ACCEPTCON, which connected ones lack.
-ACCEPTING: Final = "00010000"
 
 # systemd holds its sockets, too, and hands them over.
 _SERVICE_MANAGER: Final = 1
@@ -45,61 +39,23 @@ class Owners:
 
 
 def look_for_owners(address: Address) -> Owners:
-    """Return who listens at an address of this host."""
-    if isinstance(address, TcpAddress):
-        inodes = {
-            inode
-            for name in ("tcp", "tcp6")
-            for inode in tcp_inodes(table(name), address.port)
-        }
-    else:
-        inodes = unix_inodes(table("unix"), address.path)
-    owners = frozenset(_having(inodes))
+    """Return who listens at an address of this host, by port or by path."""
+    inodes = {
+        inode
+        for inode, each in listening_sockets().items()
+        if each == address
+        or (
+            isinstance(each, TcpAddress)
+            and isinstance(address, TcpAddress)
+            and each.port == address.port
+        )
+    }
+    owners = frozenset(
+        pid for pid in (pids() if inodes else []) if inodes & set(inodes_of(pid))
+    )
     locks = read_locks() or []
     files = {file for pid in owners for file in claimed_files(locks, pid)}
     return Owners(owners, tuple(sorted(files)))
-
-
-def table(name: str) -> str:
-    """Return the text of /proc/net/NAME; none where it is hidden."""
-    try:
-        return (PROC / "net" / name).read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def tcp_inodes(text: str, port: int) -> set[str]:
-    """Return the inodes of sockets that listen on a port, from /proc/net/tcp."""
-    found: set[str] = set()
-    for line in text.splitlines()[1:]:
-        fields = line.split()
-        if len(fields) > 9 and fields[3] == LISTENING:
-            local = fields[1].rpartition(":")[2]
-            found.update(fields[9:10] if local == f"{port:04X}" else ())
-    return found
-
-
-def unix_inodes(text: str, path: str) -> set[str]:
-    """Return the inodes of sockets that listen at a path, from /proc/net/unix."""
-    found = set()
-    for line in text.splitlines()[1:]:
-        fields = line.split(maxsplit=7)
-        if len(fields) == 8 and fields[7] == path and fields[3] == ACCEPTING:
-            found.add(fields[6])
-    return found
-
-
-def _having(inodes: Collection[str]) -> set[int]:
-    links = {f"socket:[{inode}]" for inode in inodes}
-    found = set()
-    for pid in pids() if links else []:
-        for link in open_files(pid):
-            try:
-                if str(link.readlink()) in links:
-                    found.add(pid)
-            except OSError:
-                continue
-    return found
 
 
 def step_of(address: Address) -> str:

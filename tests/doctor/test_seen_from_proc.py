@@ -15,7 +15,8 @@ from collector.doctor.collecting import look_for_holders
 from collector.doctor.commands import Commands
 from collector.doctor.elsewhere import addresses_of, judge_elsewhere
 from collector.doctor.finding import failed
-from collector.doctor.listening import Owners, look_for_owners, tcp_inodes, unix_inodes
+from collector.doctor.listening import Owners, look_for_owners
+from collector.doctor.listening_sockets import tcp_sockets, unix_sockets
 from collector.doctor.locks import claimed_files, parse_locks, read_locks
 from collector.doctor.mounts import find_mount, mount_of, parse_mounts
 from collector.doctor.processes import parse_process, process, this_user
@@ -151,6 +152,10 @@ def test_who_listens(tmp_path):
         port = tcp.getsockname()[1]
         assert os.getpid() in look_for_owners(TcpAddress("127.0.0.1", port)).pids
         assert os.getpid() in look_for_owners(UnixAddress(path)).pids
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            silent = TcpAddress("127.0.0.1", bound.getsockname()[1])
+            assert os.getpid() not in look_for_owners(silent).pids
     assert look_for_owners(UnixAddress(path)).pids == set()
 
 
@@ -170,9 +175,12 @@ def test_sockets_that_do_not_listen_are_left_out():
         "0: 00000003 00000000 00000000 0001 03 23\n"
     )
 
-    assert tcp_inodes(tcp, 9020) == {"11"}
-    assert tcp_inodes("", 9020) == set()
-    assert unix_inodes(unix, "/run/a b.sock") == {"21"}
+    assert dict(tcp_sockets(tcp)) == {
+        "11": TcpAddress("127.0.0.1", 9020),
+        "13": TcpAddress("127.0.0.1", 80),
+    }
+    assert dict(tcp_sockets("")) == {}
+    assert dict(unix_sockets(unix)) == {"21": UnixAddress("/run/a b.sock")}
 
 
 def test_where_a_process_listens(tmp_path):
