@@ -12,6 +12,7 @@ from collector.cli.misspelt import hint_at_misspelt
 from collector.cli.progress_bar import progress_bar
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
+from collector.cli.rendering.counted import counted
 from collector.moving.exporting import (
     FORMATS,
     Request,
@@ -116,8 +117,7 @@ def command(
             click.echo(f"{target}: goes on behind id {begun}{query}", err=True)
         with progress_bar("exporting") as progress:
             written = export_to_file(reader, request, writer, target, progress)
-        what = "record" if written == 1 else "records"
-        click.echo(f"{target}: {written:,} {what}", err=True)
+        click.echo(f"{target}: {counted(written, 'record')}", err=True)
         # With --continue, there may be some in the file.
         if not written and not begun:
             hint_at_misspelt(reader, reading.node, target="--to")

@@ -9,6 +9,7 @@ import click
 from collector.cli.database_path import database_path
 from collector.cli.options import database_option
 from collector.cli.progress_bar import progress_bar
+from collector.cli.rendering.counted import counted
 from collector.cli.rendering.printable import one_line
 from collector.errors import CollectorError, ReadError
 from collector.moving.importing import STDIN, Summary, import_from
@@ -79,10 +80,9 @@ def told(summary: Summary) -> str:
     if summary.there:
         parts.append(f"{summary.there:,} already there")
     if summary.rejected:
-        lines = "line" if summary.rejected == 1 else "lines"
         parts.append(
-            f"{summary.rejected:,} {lines} rejected (see the table rejects; the first: "
-            f"{one_line(summary.first_reject)})"
+            f"{counted(summary.rejected, 'line')} rejected (see the table rejects; "
+            f"the first: {one_line(summary.first_reject)})"
         )
     if summary.lost.keys:
         shown = summary.lost.ranges[:5]

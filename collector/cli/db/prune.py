@@ -14,6 +14,7 @@ from collector.cli.database_path import database_path
 from collector.cli.db.no_arguments import NoArguments
 from collector.cli.options import database_option, timeout_option
 from collector.cli.progress_bar import progress_bar
+from collector.cli.rendering.counted import counted
 from collector.cli.rendering.status_text import size
 from collector.cli.rendering.times import TimeTexts
 from collector.cli.settings_file import read_settings
@@ -80,9 +81,8 @@ def command(
                 progress(run.removed.total(), total)
                 time.sleep(PAUSE_SECONDS)
         after = run.space()
-    removed = run.removed.total()
     click.echo(
-        f"{path}: {removed:,} {'record' if removed == 1 else 'records'} removed, "
+        f"{path}: {counted(run.removed.total(), 'record')} removed, "
         f"{size(before.file_bytes)} -> {size(after.file_bytes)}",
         err=True,
     )
@@ -135,8 +135,8 @@ def told(found: list[Forecast], zone: tzinfo) -> str:
     names = {numbers: name for name, numbers in LEVEL_CLASSES.items()}
     times = TimeTexts(zone)
     lines = [
-        f"{'about ' if each.reason == 'size' else ''}{each.records:,} "
-        f"{'record' if each.records == 1 else 'records'} "
+        f"{'about ' if each.reason == 'size' else ''}"
+        f"{counted(each.records, 'record')} "
         f"{'of ' + names[each.levels] + ' ' if each.levels else ''}"
         f"for {'their age' if each.reason == 'age' else 'the size of the database'}, "
         f"created from {times.seconds(each.first)} to {times.seconds(each.last)}"

@@ -11,6 +11,7 @@ import click
 from collector.cli.database_path import database_path
 from collector.cli.options import database_option, timeout_option
 from collector.cli.rejects.selecting import no_such, selection_options, tell_of_none
+from collector.cli.rendering.counted import counted
 from collector.store.beside import PAUSE_SECONDS, open_beside
 from collector.store.reader import Deadline, open_reader
 from collector.store.rejected import (
@@ -48,19 +49,16 @@ def command(
         missing = unknown(reader, selection.ids)
         ids = [one.id for page in oldest_first(reader, selection) for one in page]
     if ids and not yes:
-        click.confirm(f"{path}: delete {counted(len(ids))}?", abort=True, err=True)
+        click.confirm(
+            f"{path}: delete {counted(len(ids), 'reject')}?", abort=True, err=True
+        )
     if ids:
         deleted = _deleted(path, ids)
-        click.echo(f"{path}: {counted(deleted)} deleted", err=True)
+        click.echo(f"{path}: {counted(deleted, 'reject')} deleted", err=True)
     elif not missing:
         tell_of_none(path)
     if missing:
         raise no_such(path, missing)
-
-
-def counted(rejects: int) -> str:
-    """Return a number of rejects in words."""
-    return f"{rejects:,} {'reject' if rejects == 1 else 'rejects'}"
 
 
 def _deleted(path: Path, ids: list[int]) -> int:

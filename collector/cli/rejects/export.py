@@ -15,6 +15,7 @@ import msgspec
 from collector.cli.database_path import database_path
 from collector.cli.options import database_option, timeout_option
 from collector.cli.rejects.selecting import no_such, selection_options, tell_of_none
+from collector.cli.rendering.counted import counted
 from collector.emit.visible import escaped
 from collector.errors import ReadError
 from collector.store.claim import FILE_MODE
@@ -73,8 +74,7 @@ def command(
                     # to a folder is not.
                     return
     if exported and folder is not None:
-        what = "payload" if exported == 1 else "payloads"
-        click.echo(f"{folder}: {exported:,} {what}", err=True)
+        click.echo(f"{folder}: {counted(exported, 'payload')}", err=True)
     elif not exported and not missing:
         tell_of_none(path)
     if missing:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from collector.cli.question import asked
+from collector.cli.rendering.counted import named
 from collector.cli.time_zone import local_zone
 from collector.errors import ReadError
 from collector.query.narrowing import time_bounds
@@ -30,9 +31,9 @@ def tell_of_none(path: Path) -> None:
 
 def no_such(path: Path, ids: Sequence[int]) -> ReadError:
     """Return the error for one or more ids that no reject has."""
-    what = "reject" if len(ids) == 1 else "rejects"
     return ReadError(
-        f"{path}: has no {what} {', '.join(map(str, ids))}; `rejects list` tells which"
+        f"{path}: has no {named(len(ids), 'reject')} {', '.join(map(str, ids))}; "
+        "`rejects list` tells which"
     )
 
 
