@@ -12,7 +12,7 @@ import click
 
 from collector.cli.options import text_or_json_option, timeout_option
 from collector.cli.terminal import terminal_has_colors
-from collector.errors import ConfigError
+from collector.cli.tls_files import tls_context
 from collector.settings import ENVIRONMENT_PREFIX
 
 # That this user may not read it is a finding like others.
@@ -92,7 +92,9 @@ def command(
         raise click.UsageError("--tls-ca: a UNIX socket has no TLS")
     if tls_key and not tls_cert:
         raise click.UsageError("--tls-key is of no use without --tls-cert")
-    _check_tls_files(tls_ca, tls_cert, tls_key)
+    if tls_ca or tls_cert:
+        # Files that can't be read are a mistake in the options, and no finding.
+        tls_context(tls_ca or None, tls_cert or None, tls_key or None)
     findings = examine(
         Order(
             version=version_text(),
@@ -121,15 +123,3 @@ def command(
         click.echo(sheet.summary(seen))
     if worst(seen) == "failed":
         sys.exit(1)
-
-
-def _check_tls_files(ca: str, cert: str, key: str) -> None:
-    """Raise ConfigError for files that TLS can't be spoken with."""
-    if not (ca or cert):
-        return
-    from collector.client.tls import client_context
-
-    try:
-        client_context(ca or None, cert or None, key or None)
-    except OSError as error:
-        raise ConfigError("TLS", str(error)) from None

@@ -22,7 +22,8 @@ from collector.cli.progress_line import ProgressLine, progress_line
 from collector.cli.query_command import QueryCommand
 from collector.cli.reading import Reading, reading_options
 from collector.cli.stock_attributes import seconds_of, sendable, stock_attributes
-from collector.errors import ConfigError, QueryTimeout, ReadError
+from collector.cli.tls_files import tls_context
+from collector.errors import QueryTimeout, ReadError
 from collector.query.log_row import LogRow
 from collector.store.reader import Deadline, Reader, open_reader
 from collector.store.search import FETCHED_ROWS, Search, started_times
@@ -259,9 +260,4 @@ def _context(
         raise click.UsageError("--tls-ca, --tls-cert: a UNIX socket has no TLS")
     if key and not cert:
         raise click.UsageError("--tls-key is of no use without --tls-cert")
-    from collector.client.tls import client_context
-
-    try:
-        return client_context(ca, cert, key)
-    except OSError as error:
-        raise ConfigError("TLS", str(error)) from None
+    return tls_context(ca, cert, key)
