@@ -17,8 +17,6 @@ CONFIRM_SECONDS: Final = 10.0
 # How long a receiver may read nothing before it is given up.
 SEND_SECONDS: Final = 30.0
 
-_READ_BYTES: Final = 4096
-
 _HANGING_UP: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -134,8 +132,7 @@ def _end(client: EncryptedStream) -> None:
     """
     client.end()
     try:
-        while client.hear(_READ_BYTES):
-            continue
+        client.hear_farewell()
         client.wait_closed()
     except ssl.SSLEOFError:
         return

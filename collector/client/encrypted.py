@@ -103,6 +103,14 @@ class EncryptedStream:
         except ssl.SSLZeroReturnError:
             return b""
 
+    def hear_farewell(self) -> None:
+        """Wait until the other side says farewell, past all else that it says.
+
+        Raises ssl.SSLEOFError if it hung up without one.
+        """
+        while self.hear(_READ_BYTES):
+            continue
+
     def wait_closed(self) -> None:
         """After both farewells, wait until the other side has closed.
 

@@ -25,8 +25,6 @@ SEND_SECONDS: Final = 1.0
 # How long a close waits for the collector to have read everything.
 CLOSE_SECONDS: Final = 1.0
 
-_READ_BYTES: Final = 1024
-
 # How it shows that the other side has just hung up.
 _HANGING_UP: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -159,8 +157,7 @@ class TLSSocketHandler(logging.handlers.SocketHandler):
         try:
             connected.allow(CLOSE_SECONDS)
             connected.end()
-            while connected.hear(_READ_BYTES):
-                continue
+            connected.hear_farewell()
         except OSError as error:
             # It has refused us or hung up by now, or takes its time.
             self._say(self._reason_of_end(error))
