@@ -68,18 +68,14 @@ def command(
         open_reader(reading.database, Deadline(reading.timeout_seconds)) as reader,
         progress_line() as progress,
     ):
-        if count_only and before is None and after is None:
-            number = count(reader, reading.node, progress)
-            click.echo(number)
-            if not number:
-                progress.clear()
-                hint_at_misspelt(reader, reading.node)
-            return
         search = Search(
             reader, reading.node, before=before, after=after, progress=progress
         )
         if count_only:
-            number = sum(1 for _ in search.ids(newest_first=newest_first))
+            if before is None and after is None:
+                number = count(reader, reading.node, progress)
+            else:
+                number = sum(1 for _ in search.ids(newest_first=newest_first))
             click.echo(number)
             if not number:
                 progress.clear()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from collector.addresses import Address, UnixAddress
+from collector.addresses import Address, UnixAddress, parse_http_address
 from collector.cli.options import Seconds, text_or_json_option, timeout_option
 from collector.cli.rendering.printable import one_line
 from collector.cli.rendering.status_text import status_text
@@ -145,10 +145,13 @@ def url_of(address: Address | None) -> str:
 
 def checked(url: str) -> str:
     """Return a URL without what follows its host. Raises ConfigError."""
-    # A bare port is one of loopback, as in http_address.
-    host = "127.0.0.1:" if url.isdecimal() else "127.0.0.1" if url[:1] == ":" else ""
-    text = url if "://" in url else f"http://{host}{url}"
+    text = url
     try:
+        if url.isdecimal() or url.startswith(":"):
+            # A bare port, as in http_address.
+            text = str(parse_http_address(url))
+        if "://" not in text:
+            text = f"http://{text}"
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
