@@ -6,8 +6,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,17 @@ from integration.wire import numbered_frames, stock_frame
 
 # 2023-11-14 22:13:20 UTC.
 CREATED = 1_700_000_000.0
+
+
+@contextmanager
+def closed_pipe() -> Iterator[int]:
+    """Give the end to write to of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        yield writing
+    finally:
+        os.close(writing)
 
 
 @pytest.mark.parametrize("records", [3, 3000])
@@ -49,9 +60,7 @@ CREATED = 1_700_000_000.0
 def test_broken_pipes(stored: Callable[..., Path], command: str, records: int) -> None:
     """A reader that takes little, or nothing, is no reason to say or to fail."""
     database = stored(*numbered_frames("app", records))
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
+    with closed_pipe() as writing:
         done = subprocess.run(
             [*COMMAND, *command.split()],
             env=environment({**BUFFERED, "LOGCOLLECTOR_DB": str(database)}),
@@ -60,8 +69,6 @@ def test_broken_pipes(stored: Callable[..., Path], command: str, records: int) -
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-    finally:
-        os.close(writing)
 
     assert done.stderr == b""
     assert done.returncode == 0
@@ -74,9 +81,7 @@ def test_a_broken_pipe_of_what_is_not_done(stored: Callable[..., Path]) -> None:
         connection.executemany(
             "INSERT INTO rejects VALUES (?, 0, 'p', 'r', 'd', x'00', 1)", [[1], [2]]
         )
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
+    with closed_pipe() as writing:
         done = subprocess.run(
             [*COMMAND, "rejects", "retry", "--all", "--db", database],
             env=environment(BUFFERED),
@@ -85,8 +90,6 @@ def test_a_broken_pipe_of_what_is_not_done(stored: Callable[..., Path]) -> None:
             timeout=PATIENCE_SECONDS,
             check=False,
         )
-    finally:
-        os.close(writing)
 
     assert (done.returncode, done.stderr) == (1, b"")
 
@@ -106,10 +109,8 @@ def test_a_broken_pipe_of_files(
         )
 
     def status(closed: str, *arguments: object) -> int:
-        reading, writing = os.pipe()
-        os.close(reading)
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        try:
+        with closed_pipe() as writing:
             return subprocess.run(
                 [*COMMAND, *map(str, arguments), "--db", database],
                 env=environment({"PYTHONUNBUFFERED": unbuffered}),
@@ -117,8 +118,6 @@ def test_a_broken_pipe_of_files(
                 timeout=PATIENCE_SECONDS,
                 check=False,
             ).returncode
-        finally:
-            os.close(writing)
 
     assert status("stderr", "export", "--to", file, "--continue") == 1
     # The third is not there.

@@ -16,7 +16,7 @@ RELEASES = "/srv/app/releases"
                 f"{RELEASES}/20231120_1/shop/db.py",
                 "/opt/venv/lib/python3.11/site-packages/shop/db.py",
                 "/usr/lib/python3/dist-packages/shop/db.py",
-                "/home/me/work/src/shop/db.py",
+                "/Users/me/work/src/shop/db.py",
                 "C:\\Python313\\Lib\\site-packages\\shop\\db.py",
                 "shop/db.py",
                 "./shop/db.py",
