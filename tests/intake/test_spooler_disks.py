@@ -129,12 +129,18 @@ async def test_a_disk_that_refuses_to_forget(begin, said):
         await run.stall()
         run.take(*numbers(100))
         await run.until(lambda: not run.overflow.pending_bytes)
+
+    def retries():
+        return [text for text in said if "trying again" in text]
+
     await run.until(lambda: run.writer.stored_total == 101)
+    # It is removed once the batch is known to be stored, which is later.
+    await run.until(lambda: len(retries()) == 2)
     run.spool.refused.clear()
     await run.settle()
 
     assert run.messages() == ["stalled", *numbers(100)]
-    assert len([text for text in said if "trying again" in text]) == 2
+    assert len(retries()) == 2
 
 
 async def test_a_stop_that_can_not_keep_all(begin, said):
