@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from faults.network import Host, host
 from integration.daemon import Daemon, until
+from integration.follower import open_files
 from integration.wire import stock_frame
 
 pytestmark = pytest.mark.fault
@@ -43,8 +44,7 @@ def client_at(there: Host, port: int, frame: bytes) -> Iterator[None]:
 
 
 def count_sockets(daemon: Daemon) -> int:
-    links = Path(f"/proc/{daemon.pid}/fd").iterdir()
-    return sum(str(link.readlink()).startswith("socket:") for link in links)
+    return sum(name.startswith("socket:") for name in open_files(daemon.pid))
 
 
 @pytest.mark.parametrize("seconds", [6, None], ids=["6s", "default"])
